@@ -1,0 +1,193 @@
+"""Stage 7: perform a plan's actions. Submissions go in waves under the state's lock; following needs none."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Sequence
+
+from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
+from reconciler.applying.follow import Follower, Target
+from reconciler.applying.preconditions import Fresh, check_action
+from reconciler.applying.record import Prepared
+from reconciler.applying.submission import Wave
+from reconciler.applying.submit import Submitter
+from reconciler.applying.tools import Options, Teller, Tools
+from reconciler.dataframer.observation import observation
+from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.errors import PlanOutdated, ServiceError
+from reconciler.model.events import Report, Started
+from reconciler.model.run import Run, is_final
+from state.records import Phase
+
+
+def apply(plan: Plan, tools: Tools, options: Options) -> Report:
+    """Perform the plan. Errors: StateError (nothing more is bought), PlanOutdated for a plan that is spent."""
+    return _Apply(plan, tools, options).run()
+
+
+class _Apply:
+    def __init__(self, plan: Plan, tools: Tools, options: Options) -> None:
+        self._plan = plan
+        self._tools = tools
+        self._options = options
+        self._teller = Teller(tools.tell)
+        self._follower = Follower(tools.client, tools.recorder, tools.tell, tools.interruption, tools.now)
+        self._ender = Ender(tools, self._teller, self._follower, options.command)
+        self._deadline = None if options.wait_seconds is None else time.monotonic() + options.wait_seconds
+
+    def run(self) -> Report:
+        tools, options, report = self._tools, self._options, self._teller.report
+        waiting: list[Action] = []
+        if self._plan.has_changes:
+            with tools.store.lock(options.command, options.lock_seconds):
+                todo = self._begin()
+                waiting = self._wave([action for action in todo if action.buys])
+                self._others([action for action in todo if not action.buys])
+                self._ender.stop_displaced(self._plan.actions)
+        self._watch_standing()
+        while waiting and options.wait_seconds != 0 and self._may_go_on():
+            self._ender.settle(self._follower.until(lambda active: active < options.max_active, self._deadline))
+            if not self._may_go_on() or len(self._follower.active) >= options.max_active:
+                break
+            with tools.store.lock(options.command, max(options.lock_seconds, FINISHING_LOCK_SECONDS)):
+                waiting = self._wave(waiting)
+                self._ender.stop_displaced(self._plan.actions)
+        for action in waiting:
+            why = report.stopped or tools.interruption() or "as many runs as max_active are at work"
+            self._teller.failed(action, "deferred", f"not submitted: {why}; apply again")
+        if options.wait_seconds != 0:
+            self._ender.settle(self._follower.until(lambda active: False, self._deadline))
+        report.unfinished = len(self._follower.active)
+        report.interrupted = tools.interruption()
+        report.timed_out = bool(options.wait_seconds) and not report.interrupted and report.unfinished > 0
+        return report
+
+    def _begin(self) -> list[Action]:
+        """Which actions are still to be done; what a plan has done already counts as done."""
+        begun = {record.action_digest: record for record in self._tools.store.plan_actions(self._plan.plan_id)}
+        attempts = {a.attempt_id: a for a in self._tools.store.attempts({r.address for r in begun.values()})}
+        todo: list[Action] = []
+        for action in self._plan.actions:
+            record = begun.get(action.digest)
+            attempt = attempts.get(record.attempt_id or "") if record else None
+            if not record or not (record.done_at or (attempt and attempt.phase is Phase.ACCEPTED)):
+                todo.append(action)
+        owed = {item.run_id for item in self._tools.store.snapshot().owed}
+        displaced = {action.subject.run_id for action in self._plan.actions if action.subject}
+        if not todo and owed.isdisjoint(displaced):
+            raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
+        self._tools.recorder.begin(self._plan)
+        return todo
+
+    def _wave(self, actions: Sequence[Action]) -> list[Action]:
+        """Submit as many as there is room for; returns what is left over."""
+        tools, limit = self._tools, self._options.max_active
+        room = len(actions) if limit == 0 else max(limit - len(self._follower.active), 0)
+        if not actions or not self._may_go_on():
+            return list(actions)
+        fresh = self._look(actions)
+        sound = [action for action in actions if self._sound(action, fresh)]
+        batch, rest = sound[:room], sound[room:]
+        if batch:
+            for action in batch:
+                self._tools.tell(Started(action))
+            known = set(fresh.snapshot.instances)
+            history = tools.store.attempts(action.address for action in batch)
+            prepared = tools.recorder.prepare(batch, fresh.listing, history, known)
+            self._submit(prepared)
+        return rest
+
+    def _submit(self, prepared: list[Prepared]) -> None:
+        tools = self._tools
+        wave = Wave([item.attempt.attempt_id for item in prepared], self._options.pace, random.Random())
+        tools.sender.take(prepared)
+        Submitter(wave, tools.sender.commit, tools.sender.send).run(tools.interruption)
+        self._teller.report.stopped = self._teller.report.stopped or wave.stopped
+        for item in prepared:
+            attempt_id, action = item.attempt.attempt_id, item.action
+            why = wave.notes.get(attempt_id, "")
+            match wave.outcomes.get(attempt_id):
+                case Phase.ACCEPTED:
+                    run = tools.sender.accepted[attempt_id]
+                    self._teller.report.count(action.kind)
+                    samples = action.after.samples if action.after else None
+                    self._follower.add([Target(action.address, run.id, samples)])
+                case Phase.REJECTED:
+                    self._teller.failed(action, "rejected", f"the service refused it: {why}")
+                case Phase.UNKNOWN:
+                    self._teller.failed(action, "unknown", f"the outcome of its submission is unknown: {why}")
+                case _:
+                    trouble = "error" if wave.unreachable else "deferred"
+                    self._teller.failed(action, trouble, f"not submitted: {wave.stopped or why}; apply again")
+
+    def _look(self, actions: Iterable[Action]) -> Fresh:
+        """One list call under the lock: the baseline, and what preconditions are held against."""
+        tools = self._tools
+        listing, snapshot = tools.client.list_runs(), tools.store.snapshot()
+        listed = {run.id: run for run in listing.runs}
+        at = tools.now()
+        tracked = [attempt.run_id for attempt in snapshot.current.values() if attempt.run_id in listed]
+        tools.recorder.observe([observation(listed[run_id], at) for run_id in tracked if run_id])
+        runs: dict[str, Run | None] = dict(listed)
+        for action in actions:
+            run_id = action.precondition.run_id
+            if run_id is not None and run_id not in runs:
+                runs[run_id] = tools.client.get_run(run_id)
+        return Fresh(tools.store.snapshot(), listing, runs)
+
+    def _sound(self, action: Action, fresh: Fresh) -> bool:
+        problem = check_action(action, fresh)
+        if problem is None:
+            return True
+        trouble, message = problem
+        self._teller.failed(action, trouble, message)
+        return False
+
+    def _others(self, actions: Sequence[Action]) -> None:
+        """Everything that buys nothing. What stops a run is done only when it rests."""
+        if not actions:
+            return
+        fresh = self._look(actions)
+        for action in actions:
+            if self._tools.interruption() or not self._sound(action, fresh):
+                continue
+            self._tools.tell(Started(action))
+            try:
+                self._other(action, fresh)
+            except ServiceError as error:
+                self._teller.failed(action, "error", str(error))
+
+    def _other(self, action: Action, fresh: Fresh) -> None:
+        tools, recorder = self._tools, self._tools.recorder
+        match action.kind:
+            case Kind.UPDATE:
+                recorder.update(action, fresh.snapshot.instances[action.address])
+                self._teller.done(action, "its lifecycle is recorded")
+            case Kind.REUSE:
+                (attempt,) = tools.store.attempts_of_runs([str(action.reused_run)])
+                recorder.reuse(action, attempt)
+                self._teller.done(action, f"run {action.reused_run} is used again")
+                if not is_final(attempt.status):
+                    samples = action.after.samples if action.after else None
+                    self._follower.add([Target(action.address, str(action.reused_run), samples)])
+            case Kind.FORGET:
+                recorder.forget(action, "forgotten")
+                self._teller.done(action, "forgotten; nothing changed on the service")
+            case Kind.CANCEL | Kind.DELETE:
+                self._ender.end(action)
+            case Kind.CREATE | Kind.REPLACE | Kind.RETRY:
+                raise AssertionError("a purchase is submitted, never done here")
+
+    def _watch_standing(self) -> None:
+        """Runs that work already are followed as well."""
+        if self._options.wait_seconds == 0:
+            return
+        for item in self._plan.unchanged:
+            progress = item.progress
+            if progress and progress.status not in ("SUCCEEDED", "FAILED", "CANCELED"):
+                self._follower.add([Target(item.address, progress.run_id, progress.samples)])
+
+    def _may_go_on(self) -> bool:
+        late = self._deadline is not None and time.monotonic() >= self._deadline and self._options.wait_seconds != 0
+        return not (self._teller.report.stopped or self._tools.interruption() or late)

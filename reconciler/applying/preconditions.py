@@ -1,0 +1,54 @@
+"""Whether an action still applies: the current run and its status class are what the plan saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.dataframer.client import Listing
+from reconciler.model.changes import Action, Kind, Precondition, status_class
+from reconciler.model.run import Run, is_final
+from state.records import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """State and service as they are under the lock. ``runs`` by id; None for one that is gone."""
+
+    snapshot: Snapshot
+    listing: Listing
+    runs: Mapping[str, Run | None]
+
+
+def check_action(action: Action, fresh: Fresh) -> tuple[str, str] | None:
+    """None when it still applies, else the kind of trouble and what happened."""
+    snapshot = fresh.snapshot
+    if action.deposed:
+        return None  # it was decided before, and asking a resting run to stop is harmless
+    if action.address in snapshot.open:
+        return "unknown", "a submission of this address has an unknown outcome; nothing is sent until it is settled"
+    if action.kind is Kind.UPDATE:
+        gone = action.address not in snapshot.instances
+        return ("outdated", "the address is not recorded any more") if gone else None
+    now = _standing(action, fresh)
+    if now == action.precondition:
+        return None
+    return "outdated", f"the plan was made when {_words(action.precondition)}; now {_words(now)}"
+
+
+def _standing(action: Action, fresh: Fresh) -> Precondition:
+    attempt = fresh.snapshot.current.get(action.address)
+    if attempt is None or attempt.run_id is None:
+        return Precondition()
+    run = fresh.runs.get(attempt.run_id)
+    status, gone = attempt.status, attempt.gone_at is not None
+    if attempt.run_id in fresh.runs:
+        gone = run is None
+        status = status if is_final(status) or run is None else run.status.value
+    return Precondition(attempt.run_id, status_class(attempt.run_id, status, gone))
+
+
+def _words(precondition: Precondition) -> str:
+    if precondition.run_id is None:
+        return "there was no run"
+    return f"its run {precondition.run_id} was {precondition.status.value}"

@@ -1,0 +1,232 @@
+"""The only writer of the state: decisions and reports to commits. Nothing else in the product builds writes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.applying.submission import Commit
+from reconciler.dataframer.client import Listing
+from reconciler.dataframer.observation import observation
+from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.request import Lifecycle, canonical_json
+from reconciler.model.run import Run, Spec
+from state.group import GroupCommit
+from state.records import (
+    Advance,
+    ApplyRecord,
+    AttemptRecord,
+    BaselineRecord,
+    EventRecord,
+    Forget,
+    InstanceRecord,
+    Observe,
+    OwedRecord,
+    Pay,
+    Phase,
+    PlanActionRecord,
+    Put,
+    SpecRecord,
+    Write,
+)
+from state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes the state, and from which commit."""
+
+    command: str
+    user: str
+    host: str
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An attempt that is durable as PREPARED, and the action that it belongs to."""
+
+    attempt: AttemptRecord
+    action: Action
+
+
+class Recorder:
+    """Writes one command's doings. ``now`` gives ISO 8601 texts in UTC; commits that arrive together share a
+    transaction, and every method returns only when its writes are durable.
+    """
+
+    def __init__(self, store: Store, author: Author, now: Callable[[], str]) -> None:
+        self._store = store
+        self._group = GroupCommit(store)
+        self._now = now
+        self._author = author
+        self._plan: Plan | None = None
+        self._prepared: dict[str, Prepared] = {}
+        self.apply_id = str(uuid.uuid4())
+
+    def begin(self, plan: Plan | None = None) -> None:
+        """Record that this command is about to change something."""
+        self._plan = plan
+        author = self._author
+        self._store.commit(
+            [
+                Put(
+                    ApplyRecord(
+                        self.apply_id,
+                        author.command,
+                        self._now(),
+                        author.user,
+                        author.host,
+                        plan.plan_id if plan else None,
+                        plan.digest if plan else None,
+                        author.git_commit,
+                        author.git_dirty,
+                    )
+                )
+            ]
+        )
+
+    def prepare(
+        self, actions: Sequence[Action], listing: Listing, history: Iterable[AttemptRecord], known: Collection[str]
+    ) -> list[Prepared]:
+        """Commit attempts as PREPARED, with the runs that are there already. A leftover PREPARED attempt of an address
+        is taken up again with the present request. ``known``: addresses that are recorded already.
+        """
+        now = self._now()
+        attempts: dict[str, list[AttemptRecord]] = {}
+        for attempt in history:
+            attempts.setdefault(attempt.address, []).append(attempt)
+        spec_ids = sorted({action.after.spec_id for action in actions if action.after})
+        there = [run.id for run in listing.runs if run.spec_id in spec_ids]
+        newest = listing.runs[0].id if listing.runs else None
+        baseline = BaselineRecord(
+            str(uuid.uuid4()), now, listing.date, canonical_json(spec_ids), canonical_json(there), newest
+        )
+        prepared = [self._attempt(action, attempts.get(action.address, []), baseline, now) for action in actions]
+        writes: list[Write] = [Put(baseline)]
+        for item in prepared:
+            if item.action.address not in known:
+                writes.append(Put(self._instance(item.action, None, now)))
+            writes += [Put(item.attempt), *self._begun(item.action, item.attempt.attempt_id)]
+        self._store.commit(writes)
+        self._prepared |= {item.attempt.attempt_id: item for item in prepared}
+        return prepared
+
+    def phase(self, commit: Commit) -> None:
+        """Commit one step of one submission. ACCEPTED brings everything that follows from it in the same transaction:
+        the run is current, the lifecycle holds, and a displaced run that still works is owed its cancel.
+        """
+        item, now = self._prepared[commit.attempt_id], self._now()
+        run = commit.run
+        writes: list[Write] = [Advance(commit.attempt_id, commit.phase, now, commit.note, run.id if run else None)]
+        if commit.phase is Phase.ACCEPTED and run is not None:
+            writes.append(Put(self._instance(item.action, commit.attempt_id, now)))
+            writes.append(observation(run, now))
+            writes += self._displaced(item.action, f"replaced by run {run.id}", now)
+            writes += self._done(item.action, commit.attempt_id)
+        if commit.phase not in (Phase.SENDING, Phase.PREPARED):
+            what = f"{item.action.kind}: {commit.note or (f'run {run.id}' if run else '')}"
+            writes.append(self._event(commit.phase.lower(), item.action.address, what, commit.attempt_id, run))
+        self._group.commit(writes)
+
+    def update(self, action: Action, record: InstanceRecord) -> None:
+        """Record a changed lifecycle."""
+        lifecycle = action.lifecycle or Lifecycle.from_json(record.lifecycle_json)
+        changed = replace(record, lifecycle_json=lifecycle.to_json(), recorded_at=self._now())
+        event = self._event("updated", action.address, action.reason)
+        self._store.commit([Put(changed), event, *self._done(action, None)])
+
+    def reuse(self, action: Action, attempt: AttemptRecord) -> None:
+        """Make the run of an older attempt current again."""
+        now = self._now()
+        writes: list[Write] = [Put(self._instance(action, attempt.attempt_id, now))]
+        writes += self._displaced(action, f"run {attempt.run_id} is used again", now)
+        writes.append(self._event("reused", action.address, action.reason, attempt.attempt_id))
+        self._store.commit([*writes, Pay(str(attempt.run_id), now), *self._done(action, attempt.attempt_id)])
+
+    def forget(self, action: Action, how: str) -> None:
+        """Drop an address; its attempts stay. ``how``: what became of its run, for the history."""
+        event = self._event(how, action.address, action.reason)
+        self._store.commit([Forget(action.address), event, *self._done(action, None)])
+
+    def pay(self, run_ids: Iterable[str]) -> None:
+        """Displaced runs that are final, or gone: their cancels are done."""
+        now = self._now()
+        paid: list[Write] = [Pay(run_id, now) for run_id in run_ids]
+        if paid:
+            self._store.commit(paid)
+
+    def observe(self, reports: Sequence[Observe]) -> None:
+        """Record what the service says of runs: progress, not a decision."""
+        if reports:
+            self._group.commit(list(reports))
+
+    def specs(self, specs: Iterable[Spec]) -> None:
+        """Remember what was seen of specs."""
+        at = self._now()
+        seen: list[Write] = [
+            Put(SpecRecord(spec.id, spec.name, spec.seeded, spec.versions, spec.content_sha256, at)) for spec in specs
+        ]
+        if seen:
+            self._store.commit(seen)
+
+    def done(self, action: Action) -> None:
+        """An action of a saved plan is done."""
+        writes = self._done(action, None)
+        if writes:
+            self._store.commit(writes)
+
+    def _attempt(self, action: Action, before: list[AttemptRecord], baseline: BaselineRecord, now: str) -> Prepared:
+        request = action.after
+        if request is None:
+            raise AssertionError(f"{action.address}: a purchase without a request")
+        leftover = next((attempt for attempt in before if attempt.phase is Phase.PREPARED), None)
+        number = leftover.number if leftover else max((attempt.number for attempt in before), default=0) + 1
+        attempt = AttemptRecord(
+            attempt_id=leftover.attempt_id if leftover else str(uuid.uuid4()),
+            address=action.address,
+            number=number,
+            phase=Phase.PREPARED,
+            request_digest=request.digest,
+            rerun=request.rerun,
+            sent_json=canonical_json(request.body()),
+            inferred_json="[]",
+            spec_id=request.spec_id,
+            prepared_at=now,
+            apply_id=self.apply_id,
+            baseline_id=baseline.baseline_id,
+        )
+        return Prepared(attempt, action)
+
+    def _instance(self, action: Action, attempt_id: str | None, now: str) -> InstanceRecord:
+        return InstanceRecord(action.address, attempt_id, (action.lifecycle or Lifecycle()).to_json(), now)
+
+    def _displaced(self, action: Action, reason: str, now: str) -> list[Write]:
+        if not action.stops or action.subject is None:
+            return []
+        return [Put(OwedRecord(action.subject.run_id, action.address, reason, now))]
+
+    def _begun(self, action: Action, attempt_id: str) -> list[Write]:
+        return self._plan_action(action, attempt_id, None)
+
+    def _done(self, action: Action, attempt_id: str | None) -> list[Write]:
+        if action.kind in (Kind.REPLACE, Kind.REUSE) and action.stops:
+            return self._plan_action(action, attempt_id, None)  # done only when the displaced run is final
+        return self._plan_action(action, attempt_id, self._now())
+
+    def _plan_action(self, action: Action, attempt_id: str | None, done_at: str | None) -> list[Write]:
+        plan = self._plan
+        if plan is None:
+            return []
+        key = f"{plan.plan_id}:{action.digest}"
+        return [Put(PlanActionRecord(key, plan.plan_id, action.digest, action.address, attempt_id, done_at))]
+
+    def _event(
+        self, kind: str, address: str, message: str, attempt_id: str | None = None, run: Run | None = None
+    ) -> Put:
+        run_id = run.id if run else None
+        return Put(
+            EventRecord(str(uuid.uuid4()), self._now(), kind, self.apply_id, address, attempt_id, run_id, message)
+        )

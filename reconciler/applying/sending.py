@@ -1,0 +1,87 @@
+"""Performs the effects of submissions: one commit, or one create call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from reconciler.applying.record import Prepared, Recorder
+from reconciler.applying.submission import Commit
+from reconciler.dataframer.client import Client
+from reconciler.dataframer.outcomes import Outcome
+from reconciler.dataframer.transport import NotNow
+from reconciler.model.events import Event, Submitted
+from reconciler.model.request import SecretRef
+from reconciler.model.run import Run
+from state.errors import StateError
+from state.records import Phase
+
+# Where a machine slept between the commit and the first byte, others may have settled the submission meanwhile.
+MAX_DELAY_SECONDS: Final = 5.0
+_BOOT_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def boot_time() -> float:
+    """Seconds on a clock that goes on while the machine sleeps, where there is one; else the wall clock."""
+    return time.time() if _BOOT_CLOCK is None else time.clock_gettime(_BOOT_CLOCK)
+
+
+class Sender:
+    """Used by many threads at once. ``secret`` reads a reference; values live in memory only."""
+
+    def __init__(
+        self,
+        client: Client,
+        recorder: Recorder,
+        timeout: float,
+        secret: Callable[[SecretRef], str],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._timeout = timeout
+        self._secret = secret
+        self._tell = tell
+        self._items: dict[str, Prepared] = {}
+        self._bodies: dict[str, Mapping[str, Any]] = {}
+        self._committed_at: dict[str, float] = {}
+        self.accepted: dict[str, Run] = {}
+
+    def check_secrets(self, refs: Iterable[SecretRef]) -> None:
+        """Read every secret once, before anything is decided. Raises SecretError."""
+        for ref in dict.fromkeys(refs):
+            self._secret(ref)
+
+    def take(self, prepared: Iterable[Prepared]) -> None:
+        """Make ready to send these."""
+        for item in prepared:
+            request = item.action.after
+            secrets = {name: self._secret(ref) for name, ref in item.action.secrets}
+            self._items[item.attempt.attempt_id] = item
+            self._bodies[item.attempt.attempt_id] = {**(request.body() if request else {}), **secrets}
+
+    def commit(self, effect: Commit) -> None:
+        """Make a phase durable. An accepted run whose id can't be recorded is named in the error."""
+        try:
+            self._recorder.phase(effect)
+        except StateError as error:
+            if effect.run is not None:
+                address = self._items[effect.attempt_id].action.address
+                error.add_note(f"Run {effect.run.id} was bought for {address}, and could not be recorded: keep its id.")
+            raise
+        if effect.phase is Phase.SENDING:
+            self._committed_at[effect.attempt_id] = boot_time()
+        elif effect.phase is Phase.ACCEPTED and effect.run is not None:
+            self.accepted[effect.attempt_id] = effect.run
+            action = self._items[effect.attempt_id].action
+            self._tell(Submitted(action.address, effect.run.id, action.kind))
+
+    def send(self, attempt_id: str) -> Outcome:
+        """One create call."""
+
+        def before_first_byte() -> None:
+            if boot_time() - self._committed_at[attempt_id] > MAX_DELAY_SECONDS:
+                raise NotNow("too long after the decision to send; deciding again")
+
+        return self._client.create_run(dict(self._bodies[attempt_id]), self._timeout, before_first_byte)

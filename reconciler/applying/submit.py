@@ -1,0 +1,95 @@
+"""Threads that perform a wave's effects: each takes one, performs it, and hands the result back as an event."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from reconciler.applying.submission import Commit, Committed, Effect, Event, Replied, Send, Stop, Tick, Wave
+from reconciler.dataframer.outcomes import Outcome
+
+_STOP_POLL_SECONDS = 0.2
+
+
+class Submitter:
+    """Drives one wave to its end. ``commit`` returns once the phase is durable; ``send`` makes one create call."""
+
+    def __init__(self, wave: Wave, commit: Callable[[Commit], None], send: Callable[[str], Outcome]) -> None:
+        self._wave = wave
+        self._commit = commit
+        self._send = send
+        self._changed = threading.Condition()
+        self._effects: deque[Effect] = deque()
+        self._failed = False
+        self._done = False
+
+    def run(self, stop_reason: Callable[[], str]) -> None:
+        """Perform everything. ``stop_reason`` is asked regularly; a text ends new submissions. Raises what a commit
+        raises, after everything in flight came to its end.
+        """
+        workers = self._wave.pace.parallelism
+        with ThreadPoolExecutor(workers, thread_name_prefix="submit") as pool:
+            working = [pool.submit(self._work) for _ in range(workers)]
+            try:
+                self._feed(Tick())
+                self._supervise(stop_reason)
+            finally:
+                with self._changed:
+                    self._done = True
+                    self._changed.notify_all()
+        for future in working:
+            future.result()
+
+    def _supervise(self, stop_reason: Callable[[], str]) -> None:
+        while True:
+            with self._changed:
+                if self._wave.finished or (self._failed and not self._effects):
+                    return
+                wake_at = self._wave.wake_at()
+                left = _STOP_POLL_SECONDS if wake_at is None else max(wake_at - time.monotonic(), 0.0)
+                self._changed.wait(min(left, _STOP_POLL_SECONDS))
+            reason = stop_reason()
+            if reason:
+                self._feed(Stop(reason))
+            elif wake_at is not None and wake_at <= time.monotonic():
+                self._feed(Tick())
+
+    def _feed(self, event: Event) -> None:
+        with self._changed:
+            self._effects.extend(self._wave.handle(event, time.monotonic()))
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._effects and not self._done:
+                    self._changed.wait()
+                if not self._effects:
+                    return
+                effect = self._effects.popleft()
+            performed = False
+            try:
+                event = self._perform(effect)
+                performed = True
+            finally:
+                if not performed:
+                    self._fail()
+            self._feed(event)
+
+    def _fail(self) -> None:
+        """An effect could not be performed (the disk is full, say): start nothing more; the others finish theirs."""
+        with self._changed:
+            self._failed = True
+            self._wave.handle(Stop("the state could not be written"), time.monotonic())
+            self._changed.notify_all()
+
+    def _perform(self, effect: Effect) -> Event:
+        match effect:
+            case Commit():
+                self._commit(effect)
+                return Committed(effect.attempt_id, effect.phase)
+            case Send():
+                return Replied(effect.attempt_id, self._send(effect.attempt_id))

@@ -1,0 +1,58 @@
+"""What an apply works with, and where it puts what it has to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reconciler.applying.interruption import Interruption
+from reconciler.applying.record import Recorder
+from reconciler.applying.sending import Sender
+from reconciler.applying.submission import Pace
+from reconciler.dataframer.client import Client
+from reconciler.model.changes import Action
+from reconciler.model.events import Done, Event, Failed, Report
+from state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an apply works with. ``now`` gives ISO 8601 in UTC; ``tell`` must be quick."""
+
+    store: Store
+    client: Client
+    recorder: Recorder
+    sender: Sender
+    interruption: Interruption
+    tell: Callable[[Event], None]
+    now: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to apply. ``wait_seconds``: None = until the last run rests; 0 = do not follow."""
+
+    pace: Pace
+    max_active: int = 0
+    wait_seconds: float | None = None
+    lock_seconds: float = 0.0
+    command: str = "apply"
+
+
+@dataclass(slots=True)
+class Teller:
+    """Counts what happens for the report, and tells it as it happens."""
+
+    tell: Callable[[Event], None]
+    report: Report = field(default_factory=Report)
+
+    def done(self, action: Action, message: str) -> None:
+        """An action that buys nothing is done."""
+        self.report.count(action.kind)
+        self.tell(Done(action.address, action.kind, message))
+
+    def failed(self, action: Action, trouble: str, message: str) -> None:
+        """An action failed; ``trouble`` as in :class:`Failed`."""
+        failure = Failed(action.address, trouble, message)
+        self.report.failures.append(failure)
+        self.tell(failure)

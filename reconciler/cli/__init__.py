@@ -1,0 +1,1 @@
+"""Commands, options, the question and exit codes. No logic."""

@@ -1,0 +1,96 @@
+"""``reconciler apply``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from reconciler.applying.interruption import Interruption
+from reconciler.cli.exits import DONE, ERROR, UNKNOWN, code_of
+from reconciler.cli.options import Duration, open_project, planning_options
+from reconciler.cli.session import Session, pass_session
+from reconciler.cli.signals import stop_on_signals
+from reconciler.cli.telling import JsonTelling, PlainTelling, Telling
+from reconciler.model.changes import Plan
+from reconciler.model.errors import UsageError
+from reconciler.pipeline import ApplyOptions, PlanOptions, apply_plan, make_plan, refuse_errors, working_runs
+from reconciler.planning.planfile import read_plan
+from reconciler.views.paint import Paint
+
+
+@click.command()
+@click.argument("planfile", required=False, type=click.Path(path_type=Path))
+@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@click.option("--prune", is_flag=True, help="Consent to cancelling and deleting where nobody is asked.")
+@click.option("--no-wait", is_flag=True, help="Submit and leave; the runs go on.")
+@click.option("--wait-timeout", type=Duration(), metavar="TIME", help="Follow at most so long (90s, 15m, 2h).")
+@click.option("--lock-timeout", type=Duration(), default=0.0, metavar="TIME", help="Wait so long for the state's lock.")
+@click.option("--parallelism", type=click.IntRange(1, 1000), metavar="N", help="Submissions in flight at once.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON, one object a line.")
+@planning_options
+@click.pass_context
+@pass_session
+def apply(
+    session: Session,
+    ctx: click.Context,
+    options: PlanOptions,
+    planfile: Path | None,
+    auto_approve: bool,
+    prune: bool,
+    no_wait: bool,
+    wait_timeout: float | None,
+    lock_timeout: float,
+    parallelism: int | None,
+    as_json: bool,
+) -> None:
+    """Perform the plan: buy what is missing, stop what is not wanted, follow every run to its end.
+
+    With PLANFILE exactly that plan. Safe to repeat at any time: nothing is bought twice.
+
+    \b
+    Examples:
+      reconciler apply
+      reconciler apply --auto-approve --no-wait
+      reconciler apply tonight.plan
+    """
+    project = open_project(session)
+    telling: Telling = JsonTelling(session) if as_json else PlainTelling(session, Paint(session.colour(sys.stdout)))
+    if planfile is not None and (options.replace or not options.ask_service):
+        raise UsageError("A saved plan is performed as it is: --replace and --no-refresh belong to `plan --out`.")
+    made = read_plan(planfile) if planfile else make_plan(project, options)
+    telling.plan(made)
+    refuse_errors(made)
+    if planfile is None and made.has_changes:
+        _consent(session, made, auto_approve, prune, as_json)
+    elif not made.has_changes and not working_runs(made):
+        code = UNKNOWN if any(item.kind == "unknown" for item in made.unmet) else DONE
+        telling.nothing(code)
+        ctx.exit(code)
+    interruption = Interruption()
+    stop_on_signals(interruption)
+    wait = 0.0 if no_wait else wait_timeout
+    report = apply_plan(project, made, ApplyOptions(parallelism, wait, lock_timeout), interruption, telling.event)
+    code = code_of(report, made)
+    telling.close(report, code)
+    ctx.exit(code)
+
+
+def _consent(session: Session, made: Plan, auto_approve: bool, prune: bool, as_json: bool) -> None:
+    """Somebody has to want this: a person who is asked, or options that say so."""
+    asking = session.interactive and not auto_approve and not as_json
+    if not asking and not auto_approve:
+        raise UsageError("Nobody can be asked here (no terminal). Use --auto-approve, or a plan saved with --out.")
+    stopping = [action for action in made.actions if action.stops and not action.deposed]
+    if not asking and stopping and not prune:
+        first = f"{stopping[0].kind} {stopping[0].address}"
+        raise UsageError(
+            f"The plan cancels or deletes {len(stopping)} run(s) ({first}{', …' if len(stopping) > 1 else ''}), and "
+            "nobody is asked. Use --prune to consent, or apply a plan saved with --out. Nothing was done."
+        )
+    if asking:
+        question = "\nDo you want to perform these actions? Only 'yes' is accepted"
+        if click.prompt(question, default="", show_default=False).strip() != "yes":
+            click.echo("Apply cancelled. Nothing was done.")
+            click.get_current_context().exit(ERROR)

@@ -1,0 +1,55 @@
+"""Exit codes: 0 done · 1 error · 2 changes planned · 3 a limit · 4 the plan no longer holds · 5 locked · 6 unknown
+submission · 7 a run did not succeed, was deferred or the wait timed out · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+
+from reconciler.model.changes import Plan
+from reconciler.model.errors import ConfigurationError, PlanError, PlanOutdated, ReconcilerError, ServiceError
+from reconciler.model.events import Report
+from state.errors import StateError, StateLocked
+
+DONE, ERROR, CHANGES, LIMIT, OUTDATED, LOCKED, UNKNOWN, UNSUCCESSFUL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
+
+
+def code_of(report: Report, plan: Plan) -> int:
+    """The code of an apply; where several fit: 130, 6, 1, 4, 7."""
+    if report.interrupted:
+        return INTERRUPTED
+    if report.troubles("unknown") or any(item.kind == "unknown" for item in plan.unmet):
+        return UNKNOWN
+    if report.troubles("rejected", "error"):
+        return ERROR
+    if report.troubles("outdated"):
+        return OUTDATED
+    if report.unsuccessful or report.troubles("deferred") or report.timed_out:
+        return UNSUCCESSFUL
+    return DONE
+
+
+def explain(problem: Exception) -> int:
+    """Say what went wrong, and return the code. What nobody foresaw is a bug of ours, and says so."""
+    from reconciler.views.diagnostics import diagnostic_lines
+    from reconciler.views.paint import Paint, escape
+
+    paint = Paint(sys.stderr.isatty())
+    match problem:
+        case ConfigurationError() | PlanError():
+            lines = diagnostic_lines(problem.diagnostics, paint)
+        case ServiceError():
+            lines = [f"{paint('error', 'red', 'bold')}: The service: {escape(str(problem))}"]
+        case ReconcilerError() | StateError():
+            lines = [f"{paint('error', 'red', 'bold')}: {escape(str(problem))}"]
+        case _:
+            lines = [escape("".join(traceback.format_exception(problem)))]
+            lines.append("This is a bug in reconciler. Nothing is lost: what was bought is in the state.")
+    for line in [*lines, *map(escape, getattr(problem, "__notes__", ()))]:
+        click.echo(line, err=True, color=True)
+    if isinstance(problem, StateLocked):
+        return LOCKED
+    return OUTDATED if isinstance(problem, PlanOutdated) else ERROR

@@ -1,0 +1,57 @@
+"""``reconciler init``."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from reconciler.cli.session import Session, pass_session
+from reconciler.model.errors import UsageError
+
+_IGNORED = ".reconciler/"
+_COMMENT = "# the state, on one machine; a team keeps it in one place instead"
+
+
+@click.command()
+@click.option("--example", is_flag=True, help="Three small runs on the built-in emulator: no account, no network.")
+@pass_session
+def init(session: Session, example: bool) -> None:
+    """Write a commented reconciler.toml, and a .gitignore for what belongs to this machine.
+
+    What is there already stays as it is.
+
+    \b
+    Examples:
+      reconciler init
+      reconciler init --example
+    """
+    template = "example.toml" if example else "project.toml"
+    text = resources.files("reconciler.cli").joinpath("templates", template).read_text("utf-8")
+    try:
+        session.root.mkdir(parents=True, exist_ok=True)
+        _write_new(session, session.root / "reconciler.toml", text)
+        _ignore(session, session.root / ".gitignore")
+    except OSError as problem:
+        raise UsageError(f"{problem.filename or session.root}: {problem.strerror}.") from None
+    session.tell("Next: `reconciler validate`, then `reconciler plan`.")
+
+
+def _write_new(session: Session, path: Path, text: str) -> None:
+    if path.exists():
+        session.tell(f"{path} is there already, and stays as it is.")
+        return
+    path.write_text(text, "utf-8")
+    session.tell(f"Wrote {path}")
+
+
+def _ignore(session: Session, path: Path) -> None:
+    before = path.read_text("utf-8") if path.exists() else ""
+    if _IGNORED in before.split():
+        return
+    end = "" if not before or before.endswith("\n") else "\n"
+    path.write_text(
+        f"{before}{end}# the state, on one machine; a team keeps it in one place instead\n{_IGNORED}\n", "utf-8"
+    )
+    session.tell(f"Wrote {path}")

@@ -1,0 +1,99 @@
+"""The entry point: global options, and commands that are imported only when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.session import Session
+
+# name: (module below reconciler.cli, function, one line of help)
+COMMANDS = {
+    "init": ("init", "init", "Write a commented reconciler.toml into a folder."),
+    "validate": ("validate", "validate", "Check the project's files, offline."),
+    "plan": ("plan", "plan", "Show what would be done, and change nothing."),
+    "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
+    "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
+    "show": ("records", "show", "Show a saved plan, or the state."),
+    "output": ("records", "output", "Show runs as data for scripts."),
+    "version": ("version", "version", "Show the version."),
+}
+
+
+class LazyGroup(click.Group):
+    """Lists its commands from a table, and imports one only when it is called: help costs no heavy import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"reconciler.cli.{module}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a guess for a name that is none."""
+        import difflib
+
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            guess = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {name!r}.{guess}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-C", "root", default=".", metavar="DIR", help="The project's folder (default: this one).")
+@click.option("--state", "state_url", metavar="URL", help="The state, instead of the one that the project names.")
+@click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR in the environment.")
+@click.option("--quiet", is_flag=True, help="Only what was asked for, and errors.")
+@click.version_option(__version__, prog_name="reconciler")
+@click.pass_context
+def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, quiet: bool) -> None:
+    """Keep Dataframer generation runs as declared: plan, review, apply - and buy each once.
+
+    \b
+    Start here:
+      reconciler init --example     a project on the built-in emulator
+      reconciler plan               what would be done
+      reconciler apply              do it
+    """
+    ctx.obj = Session(Path(root), state_url, no_color, quiet)
+
+
+def main() -> None:
+    """Run the command line. Exits with the codes of the documentation; click's own 2 for usage errors becomes 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 still gets all of it
+    try:
+        code = cli.main(prog_name="reconciler", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        code = leaving.exit_code
+    except click.ClickException as problem:
+        problem.show()
+        code = 1
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted; nothing was left half done.", err=True)
+        code = 130
+    except Exception as problem:  # noqa: BLE001 the one place: known errors become words, others keep their traceback
+        from reconciler.cli.exits import explain
+
+        code = explain(problem)
+    sys.exit(code or 0)

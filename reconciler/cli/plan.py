@@ -1,0 +1,57 @@
+"""``reconciler plan``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from reconciler.cli.exits import CHANGES, DONE, ERROR
+from reconciler.cli.options import open_project, planning_options
+from reconciler.cli.session import Session, pass_session, to_json
+from reconciler.git import git_state
+from reconciler.pipeline import PlanOptions, make_plan
+from reconciler.planning.planfile import write_plan
+from reconciler.views.paint import Paint
+from reconciler.views.plan_json import plan_json
+from reconciler.views.plan_text import plan_text
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE`.")
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are planned.")
+@click.option("--offline", is_flag=True, help="No network and no key: against the records alone.")
+@planning_options
+@click.pass_context
+@pass_session
+def plan(
+    session: Session,
+    ctx: click.Context,
+    options: PlanOptions,
+    out: Path | None,
+    as_json: bool,
+    detailed_exitcode: bool,
+) -> None:
+    """Show what an apply would do, and why. Takes no lock, writes nothing.
+
+    \b
+    Examples:
+      reconciler plan
+      reconciler plan --out tonight.plan
+      reconciler plan --replace run.tickets_eval
+    """
+    project = open_project(session)
+    made = make_plan(project, options)
+    if as_json:
+        session.say(to_json(plan_json(made, git_state(project.root))))
+    else:
+        session.say(plan_text(made, Paint(session.colour(sys.stdout))))
+    if not made.valid:
+        session.warn(["The plan has errors, so it can't be applied."])
+        ctx.exit(ERROR)
+    if out is not None:
+        write_plan(out, made)
+        session.warn([f"Saved: reconciler apply {out}"])
+    ctx.exit(CHANGES if detailed_exitcode and made.has_changes else DONE)

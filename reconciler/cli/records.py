@@ -1,0 +1,91 @@
+"""``reconciler refresh``, ``show`` and ``output``: what is recorded."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from reconciler.cli.options import open_project
+from reconciler.cli.session import Session, pass_session, to_json
+from reconciler.dataframer.catalogue import close_names
+from reconciler.git import git_state
+from reconciler.model.errors import UsageError
+from reconciler.pipeline import refresh_state
+from reconciler.planning.planfile import read_plan
+from reconciler.views.paint import Paint
+from reconciler.views.plan_json import plan_json
+from reconciler.views.plan_text import plan_text
+from reconciler.views.state_view import output_json, output_text, state_json, state_text
+
+
+@click.command()
+@pass_session
+def refresh(session: Session) -> None:
+    """Ask the service for every recorded run, and record how it stands. Changes nothing on the service.
+
+    \b
+    Example:
+      reconciler refresh
+    """
+    count = refresh_state(open_project(session))
+    session.tell(f"Refreshed: {count:,} run{'' if count == 1 else 's'} looked at.")
+
+
+@click.command()
+@click.argument("planfile", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@pass_session
+def show(session: Session, planfile: Path | None, as_json: bool) -> None:
+    """Show a saved plan, or the state.
+
+    \b
+    Examples:
+      reconciler show
+      reconciler show tonight.plan --json
+    """
+    if planfile is not None:
+        made = read_plan(planfile)
+        text = to_json(plan_json(made, git_state(session.root))) if as_json else ""
+        session.say(text or plan_text(made, Paint(session.colour(sys.stdout))))
+        return
+    store = open_project(session).open_state_if_any()
+    if store is None:
+        session.say("{}" if as_json else "There is no state yet; `reconciler apply` creates it.")
+        return
+    snapshot = store.snapshot()
+    store.close()
+    session.say(to_json(state_json(snapshot)) if as_json else state_text(snapshot))
+
+
+@click.command()
+@click.argument("address", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@pass_session
+def output(session: Session, address: str | None, as_json: bool) -> None:
+    """Show recorded runs as data for scripts: ids, statuses, samples, costs, files.
+
+    \b
+    Examples:
+      reconciler output --json
+      reconciler output run.tickets_eval --json
+    """
+    store = open_project(session).open_state_if_any()
+    found = []
+    if store is not None:
+        snapshot = store.snapshot()
+        store.close()
+        known = sorted(snapshot.instances)
+        if address is not None and address not in known:
+            raise UsageError(_unknown(address, known))
+        found = output_json(snapshot, [address] if address else known)
+    elif address is not None:
+        raise UsageError(_unknown(address, []))
+    session.say(to_json(found) if as_json else output_text(found))
+
+
+def _unknown(address: str, known: list[str]) -> str:
+    near = close_names(address, known, cutoff=0.5)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    return f"{address} is not recorded.{guess} Recorded: {', '.join(known[:20]) or 'nothing yet'}."

@@ -1,0 +1,91 @@
+"""How an apply is told: plain lines, or JSON events. A live display is a third way."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any, Protocol
+
+from reconciler.cli.session import Session
+from reconciler.model.changes import Plan
+from reconciler.model.events import Event, Report
+from reconciler.pipeline import now
+from reconciler.views.apply_text import PlainLines, closing_lines
+from reconciler.views.events_json import event_json, plan_events, summary_event, version_event
+from reconciler.views.paint import Paint
+from reconciler.views.plan_text import plan_text, summary
+
+
+class Telling(Protocol):
+    """Where an apply's words go. ``event`` may be called from several threads."""
+
+    def plan(self, plan: Plan) -> None:
+        """The plan, before anything is done."""
+
+    def nothing(self, code: int) -> None:
+        """There was nothing to do."""
+
+    def event(self, event: Event) -> None:
+        """Something happened."""
+
+    def close(self, report: Report, code: int) -> None:
+        """It is over."""
+
+
+class PlainTelling:
+    """Lines for people, logs and pipes."""
+
+    def __init__(self, session: Session, paint: Paint) -> None:
+        self._session = session
+        self._paint = paint
+        self._lines = PlainLines(paint)
+        self._guard = threading.Lock()
+
+    def plan(self, plan: Plan) -> None:
+        """The plan as text."""
+        self._session.say(plan_text(plan, self._paint))
+
+    def nothing(self, code: int) -> None:
+        """The plan has said so."""
+
+    def event(self, event: Event) -> None:
+        """One line, if it says something new."""
+        with self._guard:
+            line = self._lines.line(event)
+            if line is not None:
+                self._session.tell(line)
+
+    def close(self, report: Report, code: int) -> None:
+        """The closing line and what to do."""
+        self._session.say("\n" + "\n".join(closing_lines(report, self._paint)))
+
+
+class JsonTelling:
+    """One JSON object a line."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._guard = threading.Lock()
+        self._made: Plan | None = None
+
+    def plan(self, plan: Plan) -> None:
+        """Version, diagnostics, changes and their summary."""
+        self._made = plan
+        for item in (version_event(now()), *plan_events(plan, now())):
+            self._write(item)
+
+    def nothing(self, code: int) -> None:
+        """The summary alone."""
+        self._write(summary_event(Report(), summary(self._made) if self._made else "", code, now()))
+
+    def event(self, event: Event) -> None:
+        """One line."""
+        self._write(event_json(event, now()))
+
+    def close(self, report: Report, code: int) -> None:
+        """The summary."""
+        self._write(summary_event(report, next(iter(closing_lines(report, Paint()))), code, now()))
+
+    def _write(self, item: dict[str, Any]) -> None:
+        with self._guard:
+            self._session.say(json.dumps(item, ensure_ascii=True))

@@ -1,0 +1,43 @@
+"""``reconciler validate``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from reconciler.cli.exits import DONE, ERROR
+from reconciler.cli.session import Session, pass_session, to_json
+from reconciler.model.errors import ConfigurationError
+from reconciler.pipeline import check_project
+from reconciler.views.diagnostics import diagnostic_lines, validation_json
+from reconciler.views.paint import Paint
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Every finding as JSON.")
+@click.pass_context
+@pass_session
+def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
+    """Check the project's files: offline, without a key, all problems at once.
+
+    \b
+    Example:
+      reconciler validate --json
+    """
+    runs = 0
+    try:
+        desired = check_project(session.root)
+        diagnostics, runs = desired.diagnostics, len(desired.instances)
+    except ConfigurationError as problem:
+        diagnostics = problem.diagnostics
+    checked = validation_json(diagnostics)
+    if as_json:
+        session.say(to_json(checked))
+    else:
+        session.warn(diagnostic_lines(diagnostics, Paint(session.colour(sys.stderr))))
+        if checked["valid"]:
+            session.tell(f"Valid: {runs:,} run{'' if runs == 1 else 's'} declared.")
+        else:
+            session.warn([f"{checked['error_count']} error(s)."])
+    ctx.exit(DONE if checked["valid"] else ERROR)

@@ -1,0 +1,172 @@
+"""Problems found in parsed tables, and their way to diagnostics with file, line and column.
+
+Finding is cheap and knows only a path; positions are looked up once for each file, at the end, and only if needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.config.load import Document
+from reconciler.config.models import PATTERN_WORDS
+from reconciler.config.positions import Lines, Path, Span, locate
+from reconciler.model.diagnostics import Diagnostic, Severity, Source
+
+_WORDS = {
+    "int_type": "a whole number",
+    "bool_type": "true or false, without quotes",
+    "string_type": "a text in quotes",
+    "list_type": "a list",
+    "dict_type": "a table",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem at a path of a document; ``on_key`` points at the key rather than at its value."""
+
+    document: Document
+    path: Path
+    severity: Severity
+    summary: str
+    detail: str
+    fix: str = ""
+    address: str | None = None
+    on_key: bool = False
+
+
+def error(document: Document, path: Path, summary: str, detail: str, fix: str = "", **more: Any) -> Finding:
+    """A finding that forbids going on."""
+    return Finding(document, path, Severity.ERROR, summary, detail, fix, **more)
+
+
+def warning(document: Document, path: Path, summary: str, detail: str, fix: str = "", **more: Any) -> Finding:
+    """A finding that is only told."""
+    return Finding(document, path, Severity.WARNING, summary, detail, fix, **more)
+
+
+def to_diagnostics(findings: Iterable[Finding]) -> list[Diagnostic]:
+    """With positions."""
+    by_document: dict[int, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        by_document[id(finding.document)].append(finding)
+    found: list[Diagnostic] = []
+    for group in by_document.values():
+        document = group[0].document
+        spans, lines = locate(document.text, (finding.path for finding in group)), Lines(document.text)
+        found.extend(_diagnostic(finding, spans[finding.path], lines) for finding in group)
+    return found
+
+
+def _diagnostic(finding: Finding, span: Span, lines: Lines) -> Diagnostic:
+    line, column = lines.at(span.key if finding.on_key else span.value)
+    source = Source(finding.document.file, line, column)
+    return Diagnostic(finding.severity, finding.summary, finding.detail, finding.fix, finding.address, source)
+
+
+def check(
+    adapter: TypeAdapter[Any], value: object, document: Document, path: Path, known: Sequence[str], address: str | None
+) -> list[Finding]:
+    """Types, bounds, enumerations and known keys of one table; all problems of it."""
+    try:
+        adapter.validate_python(value)
+    except ValidationError as problem:
+        details = problem.errors(include_url=False, include_input=False)
+        return [_finding(value, item, document, path, known, address) for item in details]
+    return []
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean "x"?``, or an empty text."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f' Did you mean "{near[0]}"?' if near else ""
+
+
+def shown(value: object) -> str:
+    """A TOML value as it is quoted in a message, shortened."""
+    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else ""
+    text = text or (f'"{value}"' if isinstance(value, str) else "")
+    if not text:
+        text = "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _finding(
+    table: object, item: Any, document: Document, path: Path, known: Sequence[str], address: str | None
+) -> Finding:
+    # pydantic names the branch of a union in its location; the configuration's own keys are what is left.
+    inside = tuple(part for part in item["loc"] if not (isinstance(part, str) and part in _BRANCHES))
+    at, name = (*path, *inside), next((part for part in reversed(inside) if isinstance(part, str)), str(path[-1]))
+    value = _value_at(table, inside)
+    kind, context = item["type"], item.get("ctx", {})
+    if name in _SECRETS or (len(inside) > 1 and inside[-2] in _SECRETS):
+        value = None  # never shown, whatever it is
+        if kind == "dict_type":
+            return error(
+                document,
+                at,
+                "A secret must be a reference",
+                f"{name} holds a value; secrets are not written into files.",
+                f'Write {name} = {{ env = "NAME" }} or {{ file = "path" }}.',
+                address=address,
+            )
+    if kind == "extra_forbidden":
+        place = ".".join(str(part) for part in at[:-1])
+        names = _nested_names(inside) or known
+        return error(
+            document,
+            at,
+            "Unknown key",
+            f'"{name}" is no key of [{place}].{did_you_mean(str(name), names)}',
+            f"Allowed: {', '.join(names)}.",
+            address=address,
+            on_key=True,
+        )
+    said = "" if value is None else f", not {shown(value)}"
+    if kind == "literal_error":
+        allowed = context["expected"].replace("'", '"')
+        guess = (
+            did_you_mean(value, allowed.replace(" or ", ", ").replace('"', "").split(", "))
+            if isinstance(value, str)
+            else ""
+        )
+        return error(document, at, "Value not allowed", f"{name} must be {allowed}{said}.{guess}", address=address)
+    if kind in ("greater_than_equal", "less_than_equal"):
+        bound = f"at least {context['ge']:,}" if "ge" in context else f"at most {context['le']:,}"
+        return error(document, at, "Value out of bounds", f"{name} must be {bound}{said}.", address=address)
+    if kind == "string_pattern_mismatch":
+        words = PATTERN_WORDS[context["pattern"]]
+        return error(document, at, "Malformed value", f"{name} must be {words}{said}.", address=address)
+    if kind in ("string_too_short", "string_too_long"):
+        bound = "empty" if kind == "string_too_short" else f"longer than {context['max_length']} characters"
+        return error(document, at, "Malformed value", f"{name} must not be {bound}.", address=address)
+    words = _WORDS.get(kind, item["msg"])
+    return error(document, at, "Wrong type", f"{name} must be {words}{said}.", address=address)
+
+
+_SECRETS = ("databricks_client_id", "databricks_client_secret", "databricks_api_base", "api_key")
+_BRANCHES = frozenset({"SecretTable", "constrained-str", "literal['']"})
+
+
+def _nested_names(inside: Path) -> Sequence[str]:
+    if len(inside) < 2:
+        return ()
+    if inside[-2] == "lifecycle":
+        return ("protect", "on_remove", "on_change", "max_attempts", "min_samples", "rerun")
+    return ("env", "file")
+
+
+def _value_at(table: object, inside: Path) -> object:
+    for part in inside:
+        if isinstance(table, list):
+            table = dict(enumerate(table))
+        if not isinstance(table, dict) or part not in table:
+            return None
+        table = table[part]
+    return table

@@ -1,0 +1,200 @@
+"""Everything of reconciler.toml that is not a declaration: the service, the state, the pace, the spec aliases."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from reconciler.config.findings import Finding, check, did_you_mean, error
+from reconciler.config.load import Document, Loaded
+from reconciler.config.models import ApiTable, ApplyTable, SpecsTable, StateTable
+from reconciler.model.address import NAME
+from reconciler.model.errors import SecretError
+from reconciler.model.request import SecretRef
+
+EMULATOR: Final = "emulator"
+DEFAULT_BASE_URL: Final = "https://df-api.dataframer.ai"
+DEFAULT_KEY: Final = SecretRef("env", "DATAFRAMER_API_KEY")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_ROOT_KEYS = ("api", "state", "apply", "specs", "defaults", "run")
+_RUNS_KEYS = ("specs", "defaults", "run")
+_TABLES: Final[dict[str, TypeAdapter[Any]]] = {
+    "api": TypeAdapter(ApiTable),
+    "state": TypeAdapter(StateTable),
+    "apply": TypeAdapter(ApplyTable),
+}
+_KEYS = {
+    "api": tuple(ApiTable.__annotations__),
+    "state": tuple(StateTable.__annotations__),
+    "apply": tuple(ApplyTable.__annotations__),
+}
+_SPECS: Final[TypeAdapter[Any]] = TypeAdapter(SpecsTable)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to reach the service and the state. Durations in seconds; rates in submissions a second, 0 = no limit."""
+
+    base_url: str = DEFAULT_BASE_URL
+    api_key: SecretRef = DEFAULT_KEY
+    extra_models: tuple[str, ...] = ()
+    timeout: float = 60.0
+    state_url: str | SecretRef | None = None
+    parallelism: int = 10
+    max_active: int = 0
+    submit_rate: float = 0.0
+    resubmit_absent_after: float | None = None
+
+    @property
+    def emulated(self) -> bool:
+        """Whether the built-in emulator stands for the service."""
+        return self.base_url == EMULATOR
+
+    @property
+    def default_state_url(self) -> str:
+        """Where the state is when nobody says."""
+        return f"sqlite:///.reconciler/{'emulator/' if self.emulated else ''}state.db"
+
+
+def seconds(duration: str) -> float:
+    """``60s``, ``1.5m``, ``250ms`` as seconds. Raises ValueError."""
+    unit = "ms" if duration.endswith("ms") else duration[-1:]
+    if unit not in _UNITS:
+        raise ValueError(f"{duration!r} is no duration: write a number and ms, s, m or h, such as 90s")
+    return float(duration.removesuffix(unit)) * _UNITS[unit]
+
+
+def read_secret(ref: SecretRef, root: Path, environ: Mapping[str, str]) -> str:
+    """The value of a reference, read now and kept nowhere. Raises SecretError, which never holds a value."""
+    if ref.kind == "env":
+        value = environ.get(ref.name, "")
+    else:
+        try:
+            value = (root / ref.name).expanduser().read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            reason = problem.strerror if isinstance(problem, OSError) else "not UTF-8"
+            raise SecretError(f"The secret in {ref} can't be read: {reason}.") from None
+    value = value.strip()
+    if not value:
+        raise SecretError(f"The {ref} is not set or empty. Set it, or change the reference.")
+    if not value.isprintable() or not value.isascii():
+        raise SecretError(f"The {ref} holds characters that no key has (control or non-ASCII). Copy the value again.")
+    return value
+
+
+def read_settings(loaded: Loaded) -> tuple[Settings, list[Finding]]:
+    """The settings, as far as they are right, and what is wrong with them."""
+    findings: list[Finding] = []
+    for document in loaded.documents:
+        findings.extend(_unknown_tables(document))
+    root = next((document for document in loaded.documents if document.is_root), None)
+    if root is None:
+        return Settings(), findings
+    tables: dict[str, dict[str, Any]] = {}
+    for name, adapter in _TABLES.items():
+        found = check(adapter, root.table.get(name, {}), root, (name,), _KEYS[name], None)
+        findings.extend(found)
+        table = root.table.get(name, {})
+        bad = {finding.path[1] for finding in found if len(finding.path) > 1}
+        tables[name] = {key: table[key] for key in table if key not in bad} if isinstance(table, dict) else {}
+    findings.extend(_rules(root, tables))
+    return (Settings() if findings else _settings(tables)), findings
+
+
+def read_aliases(loaded: Loaded) -> tuple[dict[str, str], list[Finding]]:
+    """``[specs]`` of all files: alias to spec id."""
+    aliases: dict[str, str] = {}
+    findings: list[Finding] = []
+    for document in loaded.documents:
+        table = document.table.get("specs", {})
+        problems = check(_SPECS, table, document, ("specs",), (), None)
+        findings.extend(problems)
+        for alias, spec_id in table.items() if not problems else ():
+            if NAME.fullmatch(alias) is None:
+                detail = f'"{alias}" is not a name: letters, digits, _ and -, not starting with a digit or -.'
+                findings.append(error(document, ("specs", alias), "Malformed name", detail, on_key=True))
+            elif alias in aliases:
+                detail = f"The spec alias {alias} is defined in another file as well."
+                findings.append(error(document, ("specs", alias), "Declared twice", detail, "Keep one.", on_key=True))
+            else:
+                aliases[alias] = spec_id.lower()
+    return aliases, findings
+
+
+def _unknown_tables(document: Document) -> list[Finding]:
+    known = _ROOT_KEYS if document.is_root else _RUNS_KEYS
+    found = []
+    for key in document.table:
+        if key not in known:
+            detail = f'"{key}" is no table of {document.file}.{did_you_mean(key, known)}'
+            fix = f"Allowed here: {', '.join(f'[{name}]' for name in known)}."
+            found.append(error(document, (key,), "Unknown table", detail, fix, on_key=True))
+    return found
+
+
+def _rules(root: Document, tables: dict[str, dict[str, Any]]) -> list[Finding]:
+    found: list[Finding] = []
+    base_url = tables["api"].get("base_url")
+    if base_url is not None and (problem := base_url_problem(base_url)):
+        fix = 'Write base_url = "https://…", "http://127.0.0.1:PORT" or "emulator".'
+        found.append(error(root, ("api", "base_url"), "Service address not allowed", problem, fix))
+    if seconds(tables["api"].get("timeout", "60s")) <= 0:
+        found.append(error(root, ("api", "timeout"), "Value out of bounds", "timeout must be more than 0s."))
+    for table, key in (("api", "api_key"), ("state", "url")):
+        ref = tables[table].get(key)
+        if isinstance(ref, dict) and len(ref) != 1:
+            found.append(error(root, (table, key), "A secret must be a reference", f"{key} needs one of env and file."))
+    return found
+
+
+def base_url_problem(base_url: str) -> str:
+    """Why an address of the service is refused, or an empty text."""
+    if base_url == EMULATOR:
+        return ""
+    try:
+        url = urllib.parse.urlsplit(base_url)
+        host, _ = url.hostname or "", url.port
+    except ValueError as problem:
+        return f"{problem}."
+    if url.scheme not in ("https", "http") or not host:
+        return f'"{base_url}" is not an address with https:// and a host.'
+    if url.username or url.password or url.query or url.fragment:
+        return "The address must not hold a user, a password, a query or a fragment."
+    if url.scheme == "http" and not is_loopback(host):
+        return f"http:// would send the API key in the clear to {host}; only loopback may use it."
+    return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name is this machine."""
+    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdecimal())
+
+
+def _settings(tables: dict[str, dict[str, Any]]) -> Settings:
+    api, state, apply = tables["api"], tables["state"], tables["apply"]
+    default = Settings()
+    count, _, unit = apply.get("submit_rate", "0/s").partition("/")
+    url = state.get("url")
+    absent = apply.get("resubmit_absent_after", "")
+    return Settings(
+        base_url=api.get("base_url", default.base_url).rstrip("/"),
+        api_key=to_secret(api["api_key"]) if "api_key" in api else default.api_key,
+        extra_models=tuple(api.get("extra_models", ())),
+        timeout=seconds(api.get("timeout", "60s")),
+        state_url=to_secret(url) if isinstance(url, dict) else url,
+        parallelism=apply.get("parallelism", default.parallelism),
+        max_active=apply.get("max_active", default.max_active),
+        submit_rate=float(count) / _UNITS[unit],
+        resubmit_absent_after=seconds(absent) if absent else None,
+    )
+
+
+def to_secret(table: Mapping[str, str]) -> SecretRef:
+    """A checked ``{ env = … }`` or ``{ file = … }`` table as a reference."""
+    ((kind, name),) = table.items()
+    return SecretRef(kind, name)

@@ -1,0 +1,165 @@
+"""The calls that the product makes. Reads are tried again; a create call is made once and its reply handed on."""
+
+from __future__ import annotations
+
+import random
+import time
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.dataframer.outcomes import Answer, NoAnswer, Outcome, Reply, judge_create, retry_after
+from reconciler.dataframer.parse import parse_json, parse_run, parse_spec, service_words
+from reconciler.dataframer.transport import Transport
+from reconciler.model.errors import ServiceRefused, ServiceUnreachable
+from reconciler.model.run import Run, Spec
+
+_RUNS = "/api/dataframer/runs/"
+_SPECS = "/api/dataframer/specs/"
+_READ_SECONDS = 60.0
+_READ_TRIES = 4
+
+ADVICE = {
+    400: "the service finds the request wrong; correct the declaration",
+    401: "the API key is absent, wrong, expired or revoked; check [api] api_key and the variable that it names",
+    402: "the account's balance or plan does not allow it; nothing more is submitted until that is settled",
+    403: "the key is valid but may not do this; ask for the permission or use another key",
+    404: "there is no such thing, or it belongs to another account; check base_url, the id and the key",
+    429: "the service asks to slow down; try again later, or lower [apply] parallelism",
+}
+_ADVICE_5XX = "the service has a fault; nothing is lost, try again later"
+
+
+def advice(status: int) -> str:
+    """What a person can do about a status."""
+    return ADVICE.get(status, _ADVICE_5XX if status >= 500 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every run of the account, newest first, and the service's own ``Date``."""
+
+    runs: tuple[Run, ...]
+    date: str | None
+
+
+class Client:
+    """The Dataframer API over a transport. Errors: ServiceRefused, ServiceUnreachable."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        sleep: Callable[[float], object] = time.sleep,
+        closing: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._transport = transport
+        self._sleep = sleep
+        self._closing = closing
+
+    def create_run(
+        self, body: dict[str, Any], seconds: float, before_first_byte: Callable[[], None] | None = None
+    ) -> Outcome:
+        """Buy one run: exactly one request, at most. ``seconds`` bounds the whole exchange."""
+        reply = self._transport.send("POST", _RUNS, json=body, seconds=seconds, before_first_byte=before_first_byte)
+        return judge_create(reply)
+
+    def list_runs(self) -> Listing:
+        """Every run that the account can see. An answer that is no bare array, or has an item without an id, is
+        no listing: ServiceUnreachable.
+        """
+        answer = self._read(_RUNS)
+        items = parse_json(answer.body)
+        runs = [parse_run(item) for item in items] if isinstance(items, list) else [None]
+        if any(run is None for run in runs):
+            raise ServiceUnreachable(
+                f"GET {_RUNS}: the answer is not a list of runs: {service_words(answer.body)[:200]}"
+            )
+        return Listing(tuple(run for run in runs if run is not None), answer.headers.get("date"))
+
+    def get_run(self, run_id: str) -> Run | None:
+        """One run in full, or None when the service answers 404 for this id."""
+        answer = self._read(_path(_RUNS, run_id), missing_ok=True)
+        if answer.status == 404:
+            return None
+        run = parse_run(parse_json(answer.body))
+        if run is None or run.id != run_id:
+            raise ServiceUnreachable(f"GET {_path(_RUNS, run_id)}: the answer is not this run")
+        return run
+
+    def cancel_run(self, run_id: str) -> Run | None:
+        """Ask to stop a run, and return how it stands afterwards (None: gone). Safe to repeat: whatever the service
+        answers, the run's own status decides.
+        """
+        answer = self._change("POST", _path(_RUNS, run_id) + "cancel/")
+        run = self.get_run(run_id)
+        if run is not None and not run.status.final and not 200 <= answer.status < 300:
+            raise ServiceRefused(answer.status, _refusal("POST", _path(_RUNS, run_id) + "cancel/", answer))
+        return run
+
+    def delete_run(self, run_id: str) -> None:
+        """Remove a run and its files; one that is gone already is fine."""
+        answer = self._change("DELETE", _path(_RUNS, run_id))
+        if answer.status != 404 and not 200 <= answer.status < 300:
+            raise ServiceRefused(answer.status, _refusal("DELETE", _path(_RUNS, run_id), answer))
+
+    def list_specs(self) -> tuple[Spec, ...]:
+        """Every spec of the account."""
+        answer = self._read(_SPECS)
+        items = parse_json(answer.body)
+        specs = [parse_spec(item) for item in items] if isinstance(items, list) else [None]
+        if any(spec is None for spec in specs):
+            raise ServiceUnreachable(f"GET {_SPECS}: the answer is not a list of specs")
+        return tuple(spec for spec in specs if spec is not None)
+
+    def get_spec(self, spec_id: str) -> Spec | None:
+        """One spec with its content and versions, or None when the service answers 404."""
+        answer = self._read(_path(_SPECS, spec_id), query={"include_versions": "true"}, missing_ok=True)
+        if answer.status == 404:
+            return None
+        spec = parse_spec(parse_json(answer.body))
+        if spec is None:
+            raise ServiceUnreachable(f"GET {_path(_SPECS, spec_id)}: the answer is not a spec")
+        return spec
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+        self._closing()
+
+    def _read(self, path: str, query: dict[str, str] | None = None, missing_ok: bool = False) -> Answer:
+        answer = self._try("GET", path, query)
+        if 200 <= answer.status < 300 or (answer.status == 404 and missing_ok):
+            return answer
+        raise ServiceRefused(answer.status, _refusal("GET", path, answer))
+
+    def _change(self, method: str, path: str) -> Answer:
+        answer = self._try(method, path, None)
+        if answer.status in (401, 402, 403):
+            raise ServiceRefused(answer.status, _refusal(method, path, answer))
+        return answer
+
+    def _try(self, method: str, path: str, query: dict[str, str] | None) -> Answer:
+        """Reads, cancels and deletes may be repeated; only create calls may not."""
+        reply: Reply = NoAnswer(False, "", "")
+        for attempt in range(_READ_TRIES):
+            reply = self._transport.send(method, path, seconds=_READ_SECONDS, query=query)
+            passing = isinstance(reply, NoAnswer) or reply.status in (408, 425, 429) or reply.status >= 500
+            if not passing:
+                break
+            if attempt + 1 < _READ_TRIES:
+                asked = None if isinstance(reply, NoAnswer) else retry_after(reply.headers)
+                self._sleep(asked if asked is not None else random.uniform(0.5, 1.0) * 0.5 * 2**attempt)
+        if isinstance(reply, NoAnswer):
+            raise ServiceUnreachable(f"{method} {path}: {reply.error}: {reply.message}. Check the network and base_url")
+        return reply
+
+
+def _path(prefix: str, identifier: str) -> str:
+    return f"{prefix}{urllib.parse.quote(identifier, safe='')}/"
+
+
+def _refusal(method: str, path: str, answer: Answer) -> str:
+    said = f"{method} {path}: HTTP {answer.status}: {service_words(answer.body)}"
+    hint = advice(answer.status)
+    return f"{said} ({hint})" if hint else said

@@ -1,0 +1,154 @@
+"""What the reply to a create call proves. One table; whatever it does not list is unknown, and never sent again.
+
+A create call buys, and carries no idempotency key. So the question is never "did it fail?" but "is it certain that no
+run was made?".
+"""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from reconciler.dataframer.parse import parse_json, parse_run, service_words
+from reconciler.model.run import Run
+
+MAX_WAIT_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer. Header names are in lower case; ``elapsed`` is in seconds."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """No whole answer came. ``sent``: the first byte of the request may have left this machine."""
+
+    sent: bool
+    error: str  # name of the exception's class
+    message: str
+
+
+Reply = Answer | NoAnswer
+
+
+class Class(Enum):
+    """What a status proves of a create call."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REJECTED_STOP = "rejected, stop submitting"
+    LATER = "rejected for now"
+    UNKNOWN = "unknown"
+
+
+_CLASSES: Final[dict[int, Class]] = (
+    dict.fromkeys(range(200, 300), Class.ACCEPTED)  # if the body holds an id
+    | dict.fromkeys((*range(400, 408), *range(410, 418), 421, 422, 431, 501, 505), Class.REJECTED)
+    | dict.fromkeys((401, 402, 403), Class.REJECTED_STOP)
+    | dict.fromkeys((425, 429), Class.LATER)
+)
+
+
+def classify_status(status: int, retry_after: bool) -> Class:
+    """The class of a status; ``retry_after``: the answer carries that header."""
+    if status == 503 and retry_after:
+        return Class.LATER
+    return _CLASSES.get(status, Class.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A run was bought; ``run`` has at least an id."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Not a byte of the request left this machine."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The service refused for good. ``stop``: it would refuse every other submission as well."""
+
+    status: int
+    why: str
+    stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The service refused for now. ``wait`` in seconds, None where it names no time."""
+
+    status: int
+    why: str
+    wait: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A run may have been bought."""
+
+    why: str
+
+
+Outcome = Accepted | NotSent | Rejected | Later | Unknown
+
+
+def judge_create(reply: Reply) -> Outcome:
+    """What the reply to a create call proves."""
+    match reply:
+        case NoAnswer(sent=False):
+            return NotSent(f"{reply.error}: {reply.message}")
+        case NoAnswer():
+            return Unknown(f"no answer after the request was sent ({reply.error}: {reply.message})")
+        case Answer():
+            return _judge_answer(reply)
+
+
+def _judge_answer(answer: Answer) -> Outcome:
+    words = f"HTTP {answer.status}: {service_words(answer.body)}"
+    match classify_status(answer.status, "retry-after" in answer.headers):
+        case Class.ACCEPTED:
+            run = parse_run(parse_json(answer.body))
+            if run is None:
+                return Unknown(f"HTTP {answer.status} without a usable run id")
+            return Accepted(run)
+        case Class.REJECTED:
+            return Rejected(answer.status, words, stop=False)
+        case Class.REJECTED_STOP:
+            return Rejected(answer.status, words, stop=True)
+        case Class.LATER:
+            return Later(answer.status, words, retry_after(answer.headers))
+        case Class.UNKNOWN:
+            return Unknown(words)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the service asks to wait, at most 300. A date is measured against the answer's own ``Date``."""
+    text = headers.get("retry-after", "").strip()
+    if text.isdecimal():
+        return min(float(text), MAX_WAIT_SECONDS)
+    until, now = _http_date(text), _http_date(headers.get("date", ""))
+    if until is None or now is None:
+        return None
+    return min(max(until - now, 0.0), MAX_WAIT_SECONDS)
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None

@@ -1,0 +1,222 @@
+"""One HTTP exchange with a hard total deadline, and the evidence whether bytes of the request left.
+
+No retries, no redirects, TLS verified. ``httpx`` limits each read, not the whole answer, so a server that drips a byte
+at a time could hold a call open; and the type of its exceptions does not tell whether the request was sent. Both are
+answered here: reads are cut at the deadline, and httpcore's ``trace`` extension tells when the first byte goes out.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import httpcore
+import httpx
+
+from reconciler import __version__
+from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
+
+MAX_BODY_BYTES = 512 * 1024 * 1024
+_CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
+_deadline = threading.local()  # .at: monotonic time at which this thread's exchange ends
+
+
+class Transport(Protocol):
+    """Sends one request; never raises for what the network does."""
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float,
+        json: object = None,
+        query: dict[str, str] | None = None,
+        before_first_byte: Callable[[], None] | None = None,
+    ) -> Reply:
+        """``path`` below the base URL; ``seconds``: the whole exchange; ``before_first_byte`` may raise NotNow."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class NotNow(Exception):
+    """Raised by ``before_first_byte``: the request is not to be sent after all."""
+
+
+class HttpTransport:
+    """Real HTTP. Each thread has a client of its own: one shared pool gets slower with the square of its users."""
+
+    def __init__(
+        self, base_url: str, api_key: Callable[[], str], transport: Callable[[], httpx.BaseTransport] | None = None
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._api_key = api_key
+        self._make_transport = transport or self._network_transport
+        self._ssl: ssl.SSLContext | None = None
+        self._local = threading.local()
+        self._clients: list[httpx.Client] = []
+        self._guard = threading.Lock()
+
+    def _network_transport(self) -> httpx.BaseTransport:
+        url = urllib.parse.urlsplit(self._base_url)
+        with self._guard:
+            if self._ssl is None:  # costs 40 ms: made once
+                self._ssl = (
+                    httpx.create_ssl_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                )
+        host = url.hostname or ""
+        # The environment's proxy, as every HTTP client takes it; but never for this machine itself, in the clear.
+        direct = url.scheme == "http" or urllib.request.proxy_bypass(host)
+        proxy = None if direct else urllib.request.getproxies().get(url.scheme)
+        return _DeadlineTransport(verify=self._ssl, proxy=proxy, limits=httpx.Limits(max_connections=1))
+
+    def _client(self) -> httpx.Client:
+        client: httpx.Client | None = getattr(self._local, "client", None)
+        if client is None:
+            client = httpx.Client(
+                transport=self._make_transport(),
+                follow_redirects=False,
+                headers={"user-agent": f"reconciler/{__version__}", "accept": "application/json"},
+            )
+            self._local.client = client
+            with self._guard:
+                self._clients.append(client)
+        return client
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float,
+        json: object = None,
+        query: dict[str, str] | None = None,
+        before_first_byte: Callable[[], None] | None = None,
+    ) -> Reply:
+        """See :class:`Transport`."""
+        sent = False
+
+        def trace(name: str, info: dict[str, Any]) -> None:
+            nonlocal sent
+            if not name.endswith("send_request_headers.started"):
+                return
+            request = info.get("request")
+            if request is not None and request.method == b"CONNECT":
+                return  # the way through a proxy, not the request itself
+            if before_first_byte is not None and not sent:
+                before_first_byte()
+            sent = True
+
+        started = time.monotonic()
+        _deadline.at = started + seconds
+        try:
+            with self._client().stream(
+                method,
+                self._base_url + path,
+                params=query,
+                json=json,
+                headers={"authorization": f"Bearer {self._api_key()}"},
+                timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
+                extensions={"trace": trace},
+            ) as response:
+                body = _read(response.iter_bytes())
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, body, time.monotonic() - started)
+        except TRANSPORT_ERRORS as error:
+            return NoAnswer(sent, type(error).__name__, str(error) or "no details")
+        finally:
+            _deadline.at = None
+
+    def close(self) -> None:
+        """See :class:`Transport`."""
+        with self._guard:
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+
+
+class AnswerTooLarge(Exception):
+    """The answer is larger than anything that this API sends."""
+
+
+# Every way in which an exchange can fail; whether bytes had left is told by the trace, never by the class.
+TRANSPORT_ERRORS = (
+    httpx.HTTPError,  # timeouts, network, protocol, decoding
+    httpx.StreamError,
+    httpx.InvalidURL,
+    httpx.CookieConflict,
+    OSError,  # also ssl.SSLError
+    AnswerTooLarge,
+    NotNow,
+    UnicodeError,
+)
+
+
+def _read(chunks: Iterable[bytes]) -> bytes:
+    parts, size = [], 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise AnswerTooLarge(f"more than {MAX_BODY_BYTES // 2**20} MiB")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+class _DeadlineTransport(httpx.HTTPTransport):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # The pool takes a network backend only at its construction, which httpx does not expose.
+        self._pool._network_backend = _DeadlineBackend(self._pool._network_backend)
+
+
+def _left(timeout: float | None) -> float | None:
+    at: float | None = getattr(_deadline, "at", None)
+    if at is None:
+        return timeout
+    left = at - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout("the deadline of the whole exchange has passed")
+    return left if timeout is None else min(timeout, left)
+
+
+class _DeadlineBackend(httpcore.NetworkBackend):
+    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+        self._inner = inner
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        return _DeadlineStream(self._inner.connect_tcp(host, port, _left(timeout), local_address, socket_options))
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, timeout=_left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout=_left(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _DeadlineStream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)

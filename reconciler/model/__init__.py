@@ -1,0 +1,1 @@
+"""Frozen values that every stage shares. Imports nothing of the project."""

@@ -1,0 +1,211 @@
+"""A plan: what would be done, to what, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Diagnostic, Source, errors
+from reconciler.model.request import Lifecycle, Request, SecretRef, canonical_json, normal, sha256
+from reconciler.model.run import FINAL, Spec
+
+
+class Kind(StrEnum):
+    """What an action does, in the words of the plan."""
+
+    CREATE = "create"
+    REPLACE = "replace"
+    RETRY = "retry"
+    CANCEL = "cancel"
+    FORGET = "forget"
+    DELETE = "delete"
+    REUSE = "reuse"
+    UPDATE = "update"
+
+
+BUYING = frozenset({Kind.CREATE, Kind.REPLACE, Kind.RETRY})
+
+
+class StatusClass(StrEnum):
+    """What a plan may rely on about an address: progress alone never makes a plan outdated."""
+
+    NONE = "none"
+    WORKING = "working"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    GONE = "gone"
+
+
+def status_class(run_id: str | None, status: str | None, gone: bool) -> StatusClass:
+    """The class of a recorded run. A finished run stays what it was, also when it is gone."""
+    if run_id is None:
+        return StatusClass.NONE
+    if status in FINAL:
+        return StatusClass(str(status).lower())
+    return StatusClass.GONE if gone else StatusClass.WORKING
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that differs; None on a side where it is not set. ``origin`` says what ``before`` is."""
+
+    field: str
+    before: Any
+    after: Any
+    origin: str = "sent"  # "sent" | "reported" | "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What must still hold when the action is performed: the current run and its status class."""
+
+    run_id: str | None = None
+    status: StatusClass = StatusClass.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    run_id: str
+    status: str
+    samples_completed: int | None = None
+    samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One change. ``reason`` is for people and drives nothing."""
+
+    kind: Kind
+    address: Address
+    reason: str
+    precondition: Precondition
+    source: Source | None = None
+    before: Request | None = None
+    after: Request | None = None
+    changes: tuple[FieldChange, ...] = ()
+    lifecycle: Lifecycle | None = None  # to be recorded
+    lifecycle_before: Lifecycle | None = None
+    secrets: tuple[tuple[str, SecretRef], ...] = ()  # references only
+    spec_content: str = ""  # digest of the spec's content, where a run is bought
+    subject: Progress | None = None  # the run that is stopped, displaced, forgotten or deleted
+    reused_run: str | None = None
+    deposed: bool = False  # the subject is not current any more: an owed cancel
+
+    @property
+    def buys(self) -> bool:
+        """Whether a run is bought."""
+        return self.kind in BUYING
+
+    @property
+    def stops(self) -> bool:
+        """Whether a working run is cancelled, or a run deleted."""
+        working = self.precondition.status is StatusClass.WORKING
+        return self.kind in (Kind.CANCEL, Kind.DELETE) or (self.kind in (Kind.REPLACE, Kind.REUSE) and working)
+
+    @property
+    def stops_first(self) -> bool:
+        """Whether the subject still works and has to be stopped."""
+        return self.subject is not None and self.stops and self.precondition.status is StatusClass.WORKING
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides what is done; not of reasons, lines, times or progress."""
+        return sha256(
+            canonical_json(
+                {
+                    "kind": self.kind,
+                    "address": self.address,
+                    "request": None
+                    if self.after is None
+                    else {"fields": {k: normal(v) for k, v in self.after.fields}, "rerun": self.after.rerun},
+                    "lifecycle": None if self.lifecycle is None else self.lifecycle.to_json(),
+                    "secrets": [name for name, _ in self.secrets],
+                    "spec": self.spec_content,
+                    "precondition": [self.precondition.run_id, self.precondition.status],
+                    "run": self.subject.run_id if self.subject else None,
+                    "reused": self.reused_run,
+                }
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NoChange:
+    """An address that is as declared."""
+
+    address: Address
+    source: Source | None
+    progress: Progress | None
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """An address that is not as declared, and for which nothing will be done by itself."""
+
+    address: Address
+    kind: str  # "unknown" | "failed" | "canceled" | "abandoned" | "short" | "gone"
+    reason: str
+    source: Source | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A report that differs from what was sent: shown, never a reason to buy."""
+
+    address: Address
+    run_id: str
+    changes: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The hand-over between planning and applying."""
+
+    plan_id: str
+    tool_version: str
+    timestamp: str
+    base_url: str
+    lineage: str  # empty before the state exists
+    serial: int
+    refreshed: bool  # the service was asked
+    actions: tuple[Action, ...]
+    unchanged: tuple[NoChange, ...]
+    unmet: tuple[Unmet, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    heading: tuple[str, ...] = ()  # what a reader must know first
+    specs: tuple[Spec, ...] = ()  # fetched for this plan; remembered when it is applied
+
+    @property
+    def valid(self) -> bool:
+        """Whether it may be applied."""
+        return not errors(self.diagnostics)
+
+    @property
+    def has_changes(self) -> bool:
+        """The one predicate for: is there anything to apply?"""
+        return bool(self.actions)
+
+    @property
+    def digest(self) -> str:
+        """Hash of the sorted action digests and (later) the limits."""
+        return sha256(canonical_json({"actions": sorted(action.digest for action in self.actions), "limits": []}))
+
+    @property
+    def samples(self) -> int:
+        """Samples to buy."""
+        return sum(action.after.samples for action in self.actions if action.buys and action.after)
+
+    def counts(self) -> dict[Kind, int]:
+        """Actions by kind, zero counts included."""
+        found = dict.fromkeys(Kind, 0)
+        for action in self.actions:
+            found[action.kind] += 1
+        return found

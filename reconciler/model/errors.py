@@ -1,0 +1,68 @@
+"""The exception tree.
+
+::
+
+    ReconcilerError            something that a person can act upon; its text is for people
+    ├── ConfigurationError     the project's files: carries diagnostics
+    ├── UsageError             the command line asks for what can't be
+    ├── PlanError              the plan has errors; nothing was done: carries the plan's diagnostics
+    ├── PlanOutdated           a saved plan no longer holds
+    ├── SecretError            a referenced secret is not there
+    └── ServiceError           the service could not be asked, or refused
+        ├── ServiceRefused     it answered with a status that is final
+        └── ServiceUnreachable no usable answer came
+
+``state.errors.StateError`` is the other tree; ``cli.exits`` maps both to exit codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.model.diagnostics import Diagnostic
+
+
+class ReconcilerError(Exception):
+    """Something that a person can act upon."""
+
+
+class _WithDiagnostics(ReconcilerError):
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(f"{d.source or ''} {d.summary}: {d.detail}" for d in self.diagnostics))
+
+
+class ConfigurationError(_WithDiagnostics):
+    """The project's files are not right."""
+
+
+class PlanError(_WithDiagnostics):
+    """The plan has errors, so it can't be applied."""
+
+
+class UsageError(ReconcilerError):
+    """The command line asks for what can't be."""
+
+
+class PlanOutdated(ReconcilerError):
+    """A saved plan no longer holds, or is spent."""
+
+
+class SecretError(ReconcilerError):
+    """A referenced secret is not there."""
+
+
+class ServiceError(ReconcilerError):
+    """The service could not be asked, or refused."""
+
+
+class ServiceRefused(ServiceError):
+    """The service answered with a status that is final for this call."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class ServiceUnreachable(ServiceError):
+    """No usable answer came, also not after trying again."""

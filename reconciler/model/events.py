@@ -1,0 +1,104 @@
+"""What an apply tells while it works. Views turn these into lines, JSON, or a live display."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconciler.model.changes import Action, Kind
+from reconciler.model.run import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An action begins."""
+
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A run was bought; its id is recorded."""
+
+    address: str
+    run_id: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A followed run was looked at and has changed. ``elapsed`` in seconds since following began."""
+
+    address: str
+    run_id: str
+    status: RunStatus
+    samples_completed: int | None
+    samples_failed: int | None
+    samples: int | None
+    elapsed: float
+    total_cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action that buys nothing is done."""
+
+    address: str
+    kind: Kind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An action failed, for now or for good. ``kind`` of trouble: "rejected" | "unknown" | "deferred" | "outdated" |
+    "error".
+    """
+
+    address: str
+    trouble: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that concerns no single address."""
+
+    message: str
+
+
+Event = Started | Submitted | Progressed | Done | Failed | Told
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a followed run came to rest; ``status`` is None for one that is gone."""
+
+    address: str
+    run_id: str
+    status: RunStatus | None
+    total_cost: float | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """What an apply has done, for the closing line and the exit code."""
+
+    done: dict[Kind, int] = field(default_factory=dict)
+    endings: list[Ending] = field(default_factory=list)
+    failures: list[Failed] = field(default_factory=list)
+    unfinished: int = 0  # followed runs that still work
+    timed_out: bool = False
+    interrupted: str = ""  # the signal's name
+    stopped: str = ""  # why submitting ended early
+
+    def count(self, kind: Kind) -> None:
+        """One more action is done."""
+        self.done[kind] = self.done.get(kind, 0) + 1
+
+    def troubles(self, *kinds: str) -> list[Failed]:
+        """Failures of these kinds."""
+        return [failure for failure in self.failures if failure.trouble in kinds]
+
+    @property
+    def unsuccessful(self) -> list[Ending]:
+        """Followed runs that came to rest without success."""
+        return [ending for ending in self.endings if ending.status is not RunStatus.SUCCEEDED]

@@ -1,0 +1,137 @@
+"""What is wanted: a request, its lifecycle, and the instance that asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Source
+
+FieldValue = str | int | bool | tuple[str, ...]
+Fields = tuple[tuple[str, FieldValue], ...]
+
+
+def canonical_json(value: object) -> str:
+    """Sorted keys, no spaces: equal values have equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256(text: str) -> str:
+    """``sha256:`` and the hex digest of the text's UTF-8."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def normal(value: object) -> object:
+    """A value as it is compared: the API's lists are unordered sets, and null means an empty one."""
+    return sorted(value) if isinstance(value, (list, tuple)) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The fields that an instance asks for, without secrets, and its ``rerun`` number (which is not sent)."""
+
+    fields: Fields
+    rerun: int = 0
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], rerun: int = 0) -> Request:
+        """From a table of values; lists become tuples."""
+        return cls(tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in values.items()), rerun)
+
+    def body(self) -> dict[str, Any]:
+        """The fields as JSON values, lists in declared order."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self.fields}
+
+    def get(self, name: str) -> FieldValue | None:
+        """One field, or None."""
+        return next((value for field, value in self.fields if field == name), None)
+
+    def without(self, name: str) -> Request:
+        """The same request less one field."""
+        return Request(tuple(pair for pair in self.fields if pair[0] != name), self.rerun)
+
+    def having(self, name: str, value: FieldValue) -> Request:
+        """The same request with one field set, in front where it is new."""
+        if self.get(name) is None:
+            return Request(((name, value), *self.fields), self.rerun)
+        return Request(tuple((k, value if k == name else v) for k, v in self.fields), self.rerun)
+
+    def list_of(self, name: str) -> tuple[str, ...]:
+        """A list field, empty where it is not set."""
+        value = self.get(name)
+        return value if isinstance(value, tuple) else ()
+
+    @property
+    def samples(self) -> int:
+        """Samples to buy."""
+        value = self.get("number_of_samples")
+        return value if isinstance(value, int) else 0
+
+    @property
+    def spec_id(self) -> str:
+        """The spec, or an empty text while its name has not been looked up."""
+        return str(self.get("spec_id") or "")
+
+    @property
+    def digest(self) -> str:
+        """Equal for requests that ask for the same thing."""
+        return sha256(canonical_json({"fields": {k: normal(v) for k, v in self.fields}, "rerun": self.rerun}))
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How an instance is treated; its values are kept in the state, also after the declaration is gone."""
+
+    protect: bool = False
+    on_remove: str = "cancel"  # "cancel" | "keep" | "delete"
+    on_change: str = "replace"  # "replace" | "keep"
+    max_attempts: int = 1
+    min_samples: int = 0
+
+    def to_json(self) -> str:
+        """Canonical JSON."""
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Lifecycle:
+        """The inverse of :meth:`to_json`; keys of a newer version are passed over."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in json.loads(text).items() if key in known})
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is read when it is needed: an environment variable, or a file relative to the project."""
+
+    kind: str  # "env" | "file"
+    name: str
+
+    def __str__(self) -> str:
+        return f"{'environment variable' if self.kind == 'env' else 'file'} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One wanted run."""
+
+    address: Address
+    request: Request  # without spec_id while ``spec_name`` has not been looked up
+    lifecycle: Lifecycle
+    source: Source
+    secrets: tuple[tuple[str, SecretRef], ...] = ()
+    spec_name: str | None = None
+    legacy_revisions: bool = False  # asked for by enable_revisions: no distinguishability without a seed dataset
+
+    @property
+    def name(self) -> str:
+        """The declaration's name."""
+        return self.address[4:].partition("[")[0]
+
+
+def by_address(instances: Iterable[Instance]) -> dict[Address, Instance]:
+    """Instances by address."""
+    return {instance.address: instance for instance in instances}

@@ -1,0 +1,274 @@
+"""Runs the stages in order: load, expand, validate, refresh, diff, plan, apply. The only module that knows all."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.applying.apply import apply
+from reconciler.applying.interruption import Interruption
+from reconciler.applying.record import Author, Recorder
+from reconciler.applying.sending import Sender
+from reconciler.applying.submission import Pace
+from reconciler.applying.tools import Options, Tools
+from reconciler.config.expand import expand
+from reconciler.config.load import load
+from reconciler.config.settings import Settings, read_secret
+from reconciler.config.validate import Desired, validate
+from reconciler.dataframer.client import Client
+from reconciler.dataframer.connect import connect
+from reconciler.git import git_state
+from reconciler.model.changes import Plan
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.errors import ConfigurationError, PlanError, PlanOutdated, UsageError
+from reconciler.model.events import Event, Report
+from reconciler.model.request import Instance, SecretRef
+from reconciler.model.run import is_final
+from reconciler.planning.diff import diff, needs_history
+from reconciler.planning.plan import Circumstances, plan
+from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
+from reconciler.planning.specs import Specs, fetch_specs, look_up_names, remembered, resolve
+from state.errors import StateMissing
+from state.open import open_store
+from state.records import Meta, Snapshot
+from state.store import Store
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A validated project, and how to reach its state and its service."""
+
+    root: Path
+    desired: Desired
+    environ: Mapping[str, str]
+    state_url: str
+
+    @property
+    def settings(self) -> Settings:
+        """How to reach the service, and the pace."""
+        return self.desired.settings
+
+    def secret(self, ref: SecretRef) -> str:
+        """The value of a reference, read now. Raises SecretError."""
+        return read_secret(ref, self.root, self.environ)
+
+    def open_state(self, *, create: bool = False, read_only: bool = False) -> Store:
+        """Open the state. Raises StateError."""
+        base_url = self.settings.base_url
+        return open_store(self.state_url, base_url=base_url, root=self.root, create=create, read_only=read_only)
+
+    def open_state_if_any(self) -> Store | None:
+        """The state for reading only, or None where there is none yet."""
+        try:
+            return self.open_state(read_only=True)
+        except StateMissing:
+            return None
+
+    def connect(self) -> Client:
+        """A client of the service. Raises SecretError for a missing key."""
+        return connect(self.settings.base_url, self.root, lambda: self.secret(self.settings.api_key))
+
+
+def check_project(root: Path) -> Desired:
+    """Load, expand and validate, offline. Raises ConfigurationError where there is no project."""
+    loaded = load(root)
+    return validate(loaded, expand(loaded))
+
+
+def read_project(root: Path, environ: Mapping[str, str], state_url: str | None = None) -> Project:
+    """A project without errors. Raises ConfigurationError with everything that is wrong."""
+    desired = check_project(root)
+    if not desired.valid:
+        raise ConfigurationError(desired.diagnostics)
+    declared = desired.settings.state_url
+    if isinstance(declared, SecretRef):
+        declared = read_secret(declared, root, environ)
+    url = state_url or environ.get("RECONCILER_STATE_URL") or declared or desired.settings.default_state_url
+    return Project(root, desired, environ, url)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What a plan may ask. ``ask_service``: list runs and specs; ``offline``: say so, and use no key."""
+
+    replace: tuple[str, ...] = ()
+    ask_service: bool = True
+    offline: bool = False
+
+
+def make_plan(project: Project, options: PlanOptions) -> Plan:
+    """Plan: takes no lock, writes nothing. Errors: StateError, ServiceError, SecretError, UsageError."""
+    _check_addresses(project, options.replace)
+    store = project.open_state_if_any()
+    client = None if options.offline else project.connect()
+    try:
+        return _Planning(project, options, store, client).run()
+    finally:
+        if store is not None:
+            store.close()
+        if client is not None:
+            client.close()
+
+
+class _Planning:
+    def __init__(self, project: Project, options: PlanOptions, store: Store | None, client: Client | None) -> None:
+        self._project = project
+        self._options = options
+        self._store = store
+        self._client = client
+        self._asked = client if options.ask_service else None
+
+    def run(self) -> Plan:
+        options, store = self._options, self._store
+        at = now()
+        snapshot = store.snapshot() if store else _no_state(self._project.settings.base_url)
+        observed = refresh(self._asked, snapshot, at) if self._asked else Observed(at)
+        specs = remembered(snapshot.specs, observed.listed or ())
+        instances, found = self._resolved(specs)
+        found += self._project.desired.diagnostics
+        found += observed.diagnostics
+        busy = store is not None and store.holder() is not None
+        recorded = lay_over(snapshot, (), observed, busy)
+        needy = [*needs_history(instances, recorded, options.replace), *(owed.address for owed in snapshot.owed)]
+        history = store.attempts(needy) if store and needy else []
+        recorded = lay_over(snapshot, history, observed, busy)
+        if self._asked:
+            wanted = unanswered([item for item in instances if item.address in set(needy)], recorded, observed)
+            observed = fetch(self._asked, observed, wanted)
+            recorded = lay_over(snapshot, history, observed, busy)
+        decisions = diff(instances, recorded, options.replace)
+        if self._client is not None:
+            spec_ids = [a.after.spec_id for a in decisions.actions if a.buys and a.after]
+            specs, unknown = fetch_specs(self._client, specs, spec_ids)
+            found += unknown
+        base_url, meta = self._project.settings.base_url, store.meta() if store else None
+        around = Circumstances(base_url, at, self._asked is not None, meta, self._heading(busy))
+        return plan(instances, decisions, specs, found, around)
+
+    def _resolved(self, specs: Specs) -> tuple[list[Instance], list[Diagnostic]]:
+        """Instances with their specs. The legacy switch needs to know whether its spec has a seed dataset."""
+        instances = self._project.desired.instances
+        if self._client is None:
+            return resolve(instances, specs)
+        specs = look_up_names(self._client, specs, instances)
+        named, found = resolve(instances, specs)
+        asking = [i.request.spec_id for i in named if i.legacy_revisions and i.request.spec_id not in specs.seeded]
+        if not asking:
+            return named, found
+        specs, unknown = fetch_specs(self._client, specs, asking)
+        named, found = resolve(instances, specs)
+        return named, found + unknown
+
+    def _heading(self, busy: bool) -> tuple[str, ...]:
+        heading = []
+        if self._options.offline:
+            heading.append("Offline: the service was not asked; runs are taken as they were recorded.")
+        elif self._asked is None:
+            heading.append("Not refreshed: runs are taken as they were recorded.")
+        if self._store is None:
+            only = "declarations only; " if self._options.offline else ""
+            heading.append(f"There is no state yet: {only}applying creates it.")
+        holder = self._store.holder() if self._store and busy else None
+        if holder is not None:
+            who = f"{holder.user}@{holder.host}, process {holder.pid}"
+            heading.append(f"An apply is at work ({who}, since {holder.since}): what it does may change this plan.")
+        return tuple(heading)
+
+
+def _check_addresses(project: Project, addresses: Collection[str]) -> None:
+    from reconciler.dataframer.catalogue import close_names
+
+    declared = [instance.address for instance in project.desired.instances]
+    for address in addresses:
+        if address not in declared:
+            near = close_names(address, declared, cutoff=0.5)
+            guess = f" Did you mean {near[0]}?" if near else ""
+            raise UsageError(f"--replace {address}: no such run is declared.{guess}")
+
+
+def _no_state(base_url: str) -> Snapshot:
+    return Snapshot(Meta(0, "", 0, base_url, ""), {}, {}, {}, (), {})
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How to apply. ``wait_seconds``: None = until every run rests, 0 = do not follow."""
+
+    parallelism: int | None = None
+    wait_seconds: float | None = None
+    lock_seconds: float = 0.0
+
+
+def apply_plan(
+    project: Project,
+    approved: Plan,
+    options: ApplyOptions,
+    interruption: Interruption,
+    tell: Callable[[Event], None],
+) -> Report:
+    """Perform a plan. Errors: PlanError, PlanOutdated, StateError, ServiceError, SecretError."""
+    refuse_errors(approved)
+    settings = project.settings
+    client = project.connect()
+    store = project.open_state(create=True)
+    try:
+        meta = store.meta()
+        if approved.lineage and approved.lineage != meta.lineage:
+            raise PlanOutdated("The plan was made from another state (its lineage differs). Plan again.")
+        if approved.base_url != settings.base_url:
+            raise PlanOutdated(f"The plan was made for {approved.base_url}, the project names {settings.base_url}.")
+        recorder = _recorder(project, store, "apply")
+        sender = Sender(client, recorder, settings.timeout, project.secret, tell)
+        sender.check_secrets(ref for action in approved.actions for _, ref in action.secrets)
+        recorder.specs(approved.specs)
+        tools = Tools(store, client, recorder, sender, interruption, tell, now)
+        pace = Pace(options.parallelism or settings.parallelism, settings.submit_rate)
+        return apply(
+            approved, tools, Options(pace, settings.max_active, options.wait_seconds, options.lock_seconds, "apply")
+        )
+    finally:
+        client.close()
+        store.close()
+
+
+def refresh_state(project: Project) -> int:
+    """Ask for every recorded run, and record what the service says; returns how many runs were asked for."""
+    client = project.connect()
+    store = project.open_state()
+    try:
+        recorder = _recorder(project, store, "refresh")
+        snapshot = store.snapshot()
+        observed = refresh(client, snapshot, now())
+        recorder.observe(list(observed.reports.values()))
+        unread = [a.run_id for a in store.snapshot().current.values() if a.run_id and a.status and not a.reported_json]
+        details = fetch(client, Observed(observed.at), unread)
+        recorder.observe(list(details.reports.values()))
+        return len(observed.reports)
+    finally:
+        client.close()
+        store.close()
+
+
+def refuse_errors(made: Plan) -> None:
+    """A plan with errors can't be applied. Raises PlanError."""
+    if not made.valid:
+        raise PlanError(made.diagnostics)
+
+
+def _recorder(project: Project, store: Store, command: str) -> Recorder:
+    commit, dirty = git_state(project.root)
+    return Recorder(store, Author(command, getpass.getuser(), socket.gethostname(), commit, dirty), now)
+
+
+def working_runs(made: Plan) -> int:
+    """Runs that work already, as an apply would follow them."""
+    return sum(1 for item in made.unchanged if item.progress and not is_final(item.progress.status))

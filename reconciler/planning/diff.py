@@ -1,0 +1,232 @@
+"""Stage 5: the decision table. A pure function of instances and records: no clock, no network, no database.
+
+Each address gets the first row that fits; the rows are numbered as in the documentation of decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.model.address import Address
+from reconciler.model.changes import (
+    Action,
+    Drift,
+    Kind,
+    NoChange,
+    Precondition,
+    Progress,
+    StatusClass,
+    Unmet,
+)
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.request import Instance, Lifecycle
+from reconciler.planning.comparison import (
+    Comparison,
+    compare,
+    satisfies,
+    sent_request,
+    standing_of,
+    works_on,
+)
+from reconciler.planning.steps import (
+    Decision,
+    buy,
+    keep,
+    kept,
+    progress,
+    reuse,
+    unknown,
+    unmet,
+    update,
+    why_create,
+    why_replace,
+)
+from state.records import AttemptRecord, InstanceRecord, OwedRecord, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The recorded side, with what the service said laid over it."""
+
+    instances: Mapping[str, InstanceRecord] = field(default_factory=dict)
+    current: Mapping[str, AttemptRecord] = field(default_factory=dict)
+    open: Mapping[str, AttemptRecord] = field(default_factory=dict)
+    history: Mapping[str, tuple[AttemptRecord, ...]] = field(default_factory=dict)  # where it matters, oldest first
+    owed: tuple[tuple[OwedRecord, AttemptRecord | None], ...] = ()
+    busy: bool = False  # another apply is at work
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What the table says of every address."""
+
+    actions: tuple[Action, ...]
+    unchanged: tuple[NoChange, ...]
+    unmet: tuple[Unmet, ...]
+    drift: tuple[Drift, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def diff(instances: Iterable[Instance], recorded: Recorded, replace: Collection[str] = ()) -> Decisions:
+    """Decide every address, declared or recorded. ``replace``: addresses that a person wants bought again."""
+    found: list[Decision] = []
+    declared: set[str] = set()
+    for instance in instances:
+        declared.add(instance.address)
+        found.extend(_declared(instance, recorded, instance.address in replace))
+    for address, record in recorded.instances.items():
+        if address not in declared:
+            found.extend(_undeclared(Address(address), record, recorded))
+    found.extend(_owed(recorded))
+    return Decisions(
+        tuple(item for item in found if isinstance(item, Action)),
+        tuple(item for item in found if isinstance(item, NoChange)),
+        tuple(item for item in found if isinstance(item, Unmet)),
+        tuple(item for item in found if isinstance(item, Drift)),
+        tuple(item for item in found if isinstance(item, Diagnostic)),
+    )
+
+
+def needs_history(instances: Iterable[Instance], recorded: Recorded, replace: Collection[str] = ()) -> list[str]:
+    """Declared addresses that the current run alone does not decide."""
+    return [
+        instance.address for instance in instances if not _settled(instance, recorded) or instance.address in replace
+    ]
+
+
+def _settled(instance: Instance, recorded: Recorded) -> bool:
+    current = recorded.current.get(instance.address)
+    if current is None:
+        return instance.address in recorded.open
+    comparison = compare(instance.request, current)
+    return comparison.exact and (satisfies(comparison, current, instance.lifecycle) or works_on(comparison, current))
+
+
+def _declared(instance: Instance, recorded: Recorded, replace: bool) -> list[Decision]:
+    address = instance.address
+    blocking = recorded.open.get(address)
+    if blocking is not None:  # row 1
+        return [unknown(address, blocking, recorded.busy, instance)]
+    record = recorded.instances.get(address)
+    current = recorded.current.get(address)
+    history = recorded.history.get(address, ())
+    comparison = compare(instance.request, current) if current else Comparison()
+    if replace:  # row 2
+        return [
+            buy(instance, Kind.REPLACE if current else Kind.CREATE, "asked for with --replace", current, comparison)
+        ]
+    as_wanted = current is not None and (
+        satisfies(comparison, current, instance.lifecycle) or works_on(comparison, current)
+    )
+    better = _reusable(instance, history, current, exact=as_wanted)
+    if as_wanted and current is not None and (comparison.exact or better is None):  # rows 3 and 4
+        return [*keep(instance, current, comparison), *update(instance, record)]
+    if better is not None:  # row 5
+        return [reuse(instance, better, current)]
+    if current is None:
+        last = next(
+            (attempt for attempt in reversed(history) if attempt.run_id or attempt.phase is Phase.ABANDONED), None
+        )
+        forgotten = last is not None and compare(instance.request, last).exact
+        if last is None or not forgotten:  # row 6
+            return [buy(instance, Kind.CREATE, why_create(history), None, Comparison())]
+        current, comparison = last, Comparison()
+    if not comparison.exact:  # row 7
+        if instance.lifecycle.on_change == "keep":
+            return [*kept(instance, current, comparison), *update(instance, record)]
+        return [buy(instance, Kind.REPLACE, why_replace(comparison), current, comparison)]
+    return _repeat(instance, current, history, record)
+
+
+def _repeat(
+    instance: Instance, current: AttemptRecord, history: tuple[AttemptRecord, ...], record: InstanceRecord | None
+) -> list[Decision]:
+    """Rows 8 and 9: the same request did not bring what is wanted."""
+    standing = standing_of(current)
+    if standing is StatusClass.FAILED:
+        digest = instance.request.digest
+        bought = sum(1 for attempt in history if attempt.run_id and attempt.request_digest == digest)
+        bought = max(bought, 1)
+        most = instance.lifecycle.max_attempts
+        if bought < most:
+            why = f"run {current.run_id} FAILED; attempt {bought + 1} of {most}"
+            return [buy(instance, Kind.RETRY, why, current if record else None, Comparison(), retried=current)]
+        why = f"FAILED, and bought {bought} of {most} times; raise max_attempts or rerun, or use --replace"
+        return [unmet(instance, "failed", why, current), *update(instance, record)]
+    raise_it = "raise rerun or use --replace to buy it again"
+    match standing:
+        case StatusClass.CANCELED:
+            kind, why = "canceled", f"was CANCELED; {raise_it}"
+        case StatusClass.SUCCEEDED:
+            wanted, made = instance.lifecycle.min_samples, current.samples_completed or 0
+            kind, why = "short", f"SUCCEEDED with {made:,} samples, {wanted:,} are wanted (min_samples); {raise_it}"
+        case StatusClass.NONE:
+            kind, why = "abandoned", f"its submission was given up; {raise_it}"
+        case _:
+            kind, why = "gone", f"is gone from the service before it finished; {raise_it}"
+    return [unmet(instance, kind, why, current), *update(instance, record)]
+
+
+def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded) -> list[Decision]:
+    blocking = recorded.open.get(address)
+    if blocking is not None:  # row 1
+        return [unknown(address, blocking, recorded.busy, None)]
+    current = recorded.current.get(address)
+    lifecycle = Lifecycle.from_json(record.lifecycle_json)
+    standing = standing_of(current)
+    there = current is not None and current.gone_at is None
+    if lifecycle.on_remove == "delete" and there:
+        kind, why = Kind.DELETE, 'not declared any more (on_remove = "delete": the run and its files go)'
+    elif standing is StatusClass.WORKING and lifecycle.on_remove != "keep":  # row 10
+        kind, why = Kind.CANCEL, "not declared any more"
+    else:  # row 11
+        kind, why = (
+            Kind.FORGET,
+            "not declared any more; the run stays on the service" if there else "not declared any more",
+        )
+    return [
+        Action(
+            kind,
+            address,
+            why,
+            Precondition(current.run_id if current else None, standing),
+            before=sent_request(current) if current else None,
+            lifecycle_before=lifecycle,
+            subject=progress(current),
+        )
+    ]
+
+
+def _owed(recorded: Recorded) -> list[Decision]:
+    """Cancels that were promised when their successors were accepted, and are not done."""
+    return [
+        Action(
+            Kind.CANCEL,
+            Address(owed.address),
+            f"{owed.reason}; its cancel is still owed",
+            Precondition(owed.run_id, StatusClass.WORKING),
+            subject=progress(attempt) or Progress(owed.run_id, "unknown"),
+            deposed=True,
+        )
+        for owed, attempt in recorded.owed
+        if attempt is None or standing_of(attempt) is StatusClass.WORKING
+    ]
+
+
+def _reusable(
+    instance: Instance, history: tuple[AttemptRecord, ...], current: AttemptRecord | None, exact: bool
+) -> AttemptRecord | None:
+    """The newest older run that would do, one that was asked for exactly the declared fields before one that was asked
+    for more. ``exact``: only such a one is better than what there is.
+    """
+    more: AttemptRecord | None = None
+    for attempt in reversed(history):
+        if attempt.run_id is None or attempt.gone_at or (current and attempt.attempt_id == current.attempt_id):
+            continue
+        comparison = compare(instance.request, attempt)
+        if satisfies(comparison, attempt, instance.lifecycle) or works_on(comparison, attempt):
+            if comparison.exact:
+                return attempt
+            more = more or attempt
+    return None if exact else more

@@ -1,0 +1,88 @@
+"""Stage 6: decisions to a plan. What forbids the plan is said here, as error diagnostics of the plan itself."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from reconciler import __version__
+from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.diagnostics import Diagnostic, Severity, ordered
+from reconciler.model.request import Instance
+from reconciler.planning.diff import Decisions
+from reconciler.planning.specs import Specs, check_purchase
+from state.records import Meta
+
+_ENDING = frozenset({Kind.REPLACE, Kind.CANCEL, Kind.DELETE, Kind.FORGET})
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a plan was made of besides decisions. ``timestamp``: ISO 8601; ``meta`` is None before the state exists."""
+
+    base_url: str
+    timestamp: str
+    refreshed: bool
+    meta: Meta | None
+    heading: tuple[str, ...] = ()
+
+
+def plan(
+    instances: Collection[Instance],
+    decisions: Decisions,
+    specs: Specs,
+    diagnostics: Iterable[Diagnostic],
+    around: Circumstances,
+) -> Plan:
+    """Put a plan together, with everything that forbids it."""
+    actions = tuple(sorted((_with_content(action, specs) for action in decisions.actions), key=_order))
+    found = [*diagnostics, *decisions.diagnostics]
+    for action in actions:
+        found.extend(check_purchase(action, specs) if action.buys else ())
+        found.extend(_protected(action, instances))
+    if not instances and any(not action.deposed for action in actions):
+        found.append(_empty(len(actions)))
+    return Plan(
+        plan_id=str(uuid.uuid4()),
+        tool_version=__version__,
+        timestamp=around.timestamp,
+        base_url=around.base_url,
+        lineage=around.meta.lineage if around.meta else "",
+        serial=around.meta.serial if around.meta else 0,
+        refreshed=around.refreshed,
+        actions=actions,
+        unchanged=decisions.unchanged,
+        unmet=decisions.unmet,
+        drift=decisions.drift,
+        diagnostics=tuple(ordered(found)),
+        heading=around.heading,
+        specs=tuple(specs.fetched.values()),
+    )
+
+
+def _order(action: Action) -> tuple[str, int, int]:
+    source = action.source
+    return (source.file if source else "\uffff", source.line if source else 0, list(Kind).index(action.kind))
+
+
+def _with_content(action: Action, specs: Specs) -> Action:
+    spec = specs.fetched.get(action.after.spec_id) if action.after and action.buys else None
+    return replace(action, spec_content=spec.content_sha256 or "") if spec else action
+
+
+def _protected(action: Action, instances: Collection[Instance]) -> list[Diagnostic]:
+    """``protect`` of the declaration, or, when that is gone, as it was recorded."""
+    lifecycle = action.lifecycle or action.lifecycle_before
+    ending = action.kind in _ENDING or action.stops
+    if action.deposed or lifecycle is None or not lifecycle.protect or not ending:
+        return []
+    said = f"{action.address} has protect = true, and the plan would {action.kind} it: {action.reason}."
+    fix = "Undo the change, or declare lifecycle = { protect = false } and apply that first."
+    return [Diagnostic(Severity.ERROR, "A protected run", said, fix, action.address, action.source)]
+
+
+def _empty(count: int) -> Diagnostic:
+    said = f"No run is declared, and the state has {count:,}: applying this would end all of them."
+    fix = "Check -C DIR and the files below runs/. To end all of them on purpose, use `reconciler destroy`."
+    return Diagnostic(Severity.ERROR, "Nothing is declared", said, fix)

@@ -1,0 +1,155 @@
+"""The builders of everything that a plan holds: one place for what is done, what is shown, and why."""
+
+from __future__ import annotations
+
+from reconciler.model.address import Address
+from reconciler.model.changes import Action, Drift, FieldChange, Kind, NoChange, Precondition, Progress, Unmet
+from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.request import Instance, Lifecycle, Request
+from reconciler.planning.comparison import Comparison, compare, drift, sent_request, standing_of
+from state.records import AttemptRecord, InstanceRecord, Phase
+
+Decision = Action | NoChange | Unmet | Drift | Diagnostic
+
+
+def keep(instance: Instance, current: AttemptRecord, comparison: Comparison) -> list[Decision]:
+    """Rows 3 and 4: nothing to do, with what a reader should know."""
+    found: list[Decision] = [
+        NoChange(instance.address, instance.source, progress(current, instance.request.samples), instance.request)
+    ]
+    if current.gone_at:
+        said = f"Run {current.run_id} satisfied it, and is gone from the service by now; nothing is bought again."
+        found.append(
+            Diagnostic(Severity.WARNING, "A finished run is gone", said, "", instance.address, instance.source)
+        )
+    if comparison.extra:
+        said = (
+            f"Run {current.run_id} was asked for {', '.join(comparison.extra)} as well, which is not declared any more."
+        )
+        found.append(
+            Diagnostic(Severity.NOTICE, "Declared less than sent", said, "", instance.address, instance.source)
+        )
+    changed = drift(current)
+    if changed:
+        found.append(Drift(instance.address, str(current.run_id), changed))
+    return found
+
+
+def kept(instance: Instance, current: AttemptRecord, comparison: Comparison) -> list[Decision]:
+    """Row 7 with on_change = "keep"."""
+    said = f'{why_replace(comparison)}; on_change = "keep" leaves run {current.run_id} as it is.'
+    return [
+        NoChange(instance.address, instance.source, progress(current, instance.request.samples), instance.request),
+        Diagnostic(Severity.NOTICE, "A change that buys nothing", said, "", instance.address, instance.source),
+    ]
+
+
+def update(instance: Instance, record: InstanceRecord | None) -> list[Decision]:
+    """A lifecycle that differs from the recorded one."""
+    before = Lifecycle.from_json(record.lifecycle_json) if record else instance.lifecycle
+    if before == instance.lifecycle:
+        return []
+    # The precondition names no run: a lifecycle may be recorded whatever becomes of it.
+    return [
+        Action(
+            Kind.UPDATE,
+            instance.address,
+            "its lifecycle changed",
+            Precondition(),
+            instance.source,
+            lifecycle=instance.lifecycle,
+            lifecycle_before=before,
+        )
+    ]
+
+
+def reuse(instance: Instance, reused: AttemptRecord, current: AttemptRecord | None) -> Action:
+    """Row 5."""
+    return Action(
+        Kind.REUSE,
+        instance.address,
+        f"run {reused.run_id} ({reused.status or 'working'}) was bought for this request before; it costs nothing",
+        Precondition(current.run_id if current else None, standing_of(current)),
+        instance.source,
+        before=sent_request(current) if current else None,
+        after=instance.request,
+        changes=compare(instance.request, current).changes if current else (),
+        lifecycle=instance.lifecycle,
+        subject=progress(current),
+        reused_run=reused.run_id,
+    )
+
+
+def buy(
+    instance: Instance,
+    kind: Kind,
+    why: str,
+    current: AttemptRecord | None,
+    comparison: Comparison,
+    retried: AttemptRecord | None = None,
+) -> Action:
+    """Create, replace or retry; ``current`` is what it displaces."""
+    return Action(
+        kind,
+        instance.address,
+        why,
+        Precondition(current.run_id if current else None, standing_of(current)),
+        instance.source,
+        before=sent_request(current) if current else None,
+        after=instance.request,
+        changes=(*comparison.changes, *_dropped(comparison, current)),
+        lifecycle=instance.lifecycle,
+        secrets=instance.secrets,
+        subject=progress(current or retried),
+    )
+
+
+def _dropped(comparison: Comparison, current: AttemptRecord | None) -> tuple[FieldChange, ...]:
+    before: Request | None = sent_request(current) if current and comparison.extra else None
+    return tuple(FieldChange(name, before.get(name), None) for name in comparison.extra) if before else ()
+
+
+def unknown(address: Address, attempt: AttemptRecord, busy: bool, instance: Instance | None) -> Unmet:
+    """Row 1."""
+    if attempt.provisional:
+        why = f"run {attempt.run_id} was adopted for an unknown submission, provisionally"
+    elif attempt.phase is Phase.SENDING and busy:
+        why = "is being submitted by an apply that is at work"
+    else:
+        why = f"its submission of {attempt.prepared_at} has an unknown outcome; it is never sent again by itself"
+    source = instance.source if instance else None
+    return Unmet(address, "unknown", why, source, attempt.run_id)
+
+
+def unmet(instance: Instance, kind: str, why: str, current: AttemptRecord) -> Unmet:
+    """Rows 8 and 9, when nothing is done by itself."""
+    text = f"run {current.run_id} {why}" if current.run_id else why
+    return Unmet(instance.address, kind, text, instance.source, current.run_id)
+
+
+def why_create(history: tuple[AttemptRecord, ...]) -> str:
+    """Why a run is bought for the first time."""
+    last = history[-1] if history else None
+    if last is not None and last.phase is Phase.REJECTED:
+        return "not bought yet (the service refused it before)"
+    return (
+        "was forgotten before, with another request" if any(attempt.run_id for attempt in history) else "not bought yet"
+    )
+
+
+def why_replace(comparison: Comparison) -> str:
+    """Why a run is bought instead of another."""
+    changed = [f"{change.field} {_shown(change.before)} → {_shown(change.after)}" for change in comparison.changes]
+    return ", ".join([*changed, *(f"{name} not declared any more" for name in comparison.extra)])
+
+
+def _shown(value: object) -> str:
+    return "unset" if value is None else ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def progress(attempt: AttemptRecord | None, samples: int | None = None) -> Progress | None:
+    """How far a run is, if there is one; ``samples``: how many were asked for, if the caller knows."""
+    if attempt is None or attempt.run_id is None:
+        return None
+    asked = samples or sent_request(attempt).samples or None
+    return Progress(attempt.run_id, attempt.status or "PENDING", attempt.samples_completed, asked)

@@ -1,0 +1,1 @@
+"""Text and JSON: pure functions of plans, records and diagnostics."""

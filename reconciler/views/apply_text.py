@@ -1,0 +1,109 @@
+"""What an apply tells, as plain lines, and its closing words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from reconciler.model.changes import Kind
+from reconciler.model.events import Done, Event, Failed, Progressed, Report, Started, Submitted, Told
+from reconciler.model.run import RunStatus
+from reconciler.views.paint import Paint, one_line
+
+_PAST = {
+    Kind.CREATE: "created",
+    Kind.REPLACE: "replaced",
+    Kind.RETRY: "retried",
+    Kind.CANCEL: "cancelled",
+    Kind.FORGET: "forgotten",
+    Kind.DELETE: "deleted",
+    Kind.REUSE: "reused",
+    Kind.UPDATE: "updated",
+}
+_STYLES = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red", RunStatus.CANCELED: "yellow"}
+
+
+class PlainLines:
+    """At most one line a run and change of status, for pipes and logs."""
+
+    def __init__(self, paint: Paint) -> None:
+        self._paint = paint
+        self._status: dict[str, RunStatus] = {}
+
+    def line(self, event: Event) -> str | None:
+        """The line of an event, or None where it would say nothing new."""
+        match event:
+            case Started():
+                return None
+            case Submitted():
+                return f"{event.address}: {_PAST[event.kind]}, run {one_line(event.run_id)}"
+            case Progressed():
+                if self._status.get(event.run_id) is event.status:
+                    return None
+                self._status[event.run_id] = event.status
+                return f"{event.address}: {self._progress(event)}"
+            case Done():
+                return f"{event.address}: {one_line(event.message)}"
+            case Failed():
+                return self._paint(f"{event.address}: {one_line(event.message)}", "red")
+            case Told():
+                return one_line(event.message)
+
+    def _progress(self, event: Progressed) -> str:
+        words = self._paint(event.status.value, *([_STYLES[event.status]] if event.status in _STYLES else []))
+        if event.samples_completed is None:
+            return words
+        of = f" of {event.samples:,}" if event.samples else ""
+        failed = f", {event.samples_failed:,} failed" if event.samples_failed else ""
+        cost = f", ${event.total_cost:,.2f}" if event.status.final and event.total_cost is not None else ""
+        seconds = f" after {event.elapsed:.0f} s" if event.status.final else ""
+        return f"{words}{seconds}, {event.samples_completed:,}{of} samples{failed}{cost}"
+
+
+def closing_lines(report: Report, paint: Paint) -> Iterator[str]:
+    """The closing line, and what a person has to know or do."""
+    done = [f"{report.done[kind]:,} {_PAST[kind]}" for kind in Kind if report.done.get(kind)]
+    rest = Counter("gone" if ending.status is None else ending.status.value.lower() for ending in report.endings)
+    ends = [f"{count:,} {word}" for word, count in sorted(rest.items(), key=lambda item: -item[1])]
+    working = [f"{report.unfinished:,} still working"] if report.unfinished else []
+    troubles = Counter(failure.trouble for failure in report.failures)
+    failed = [f"{count:,} {_TROUBLES[trouble]}" for trouble, count in troubles.items()]
+    title = "Apply incomplete" if troubles or report.interrupted else "Apply complete"
+    first = ", ".join(done) or "nothing changed"
+    second = ", ".join([*ends, *working, *failed])
+    line = f"{title}: {first}.{f' {second}.' if second else ''}"
+    yield paint(line, "bold", "red" if troubles else "green")
+    cost = sum(ending.total_cost or 0.0 for ending in report.endings)
+    if cost:
+        yield f"The runs that came to rest cost ${cost:,.2f}."
+    yield from _advice(report)
+
+
+_TROUBLES = {
+    "rejected": "refused",
+    "unknown": "unknown",
+    "deferred": "not submitted",
+    "outdated": "outdated",
+    "error": "not done",
+}
+
+
+def _advice(report: Report) -> Iterator[str]:
+    if report.troubles("unknown"):
+        yield (
+            "The outcome of a submission is unknown: a run may have been bought. It is never sent again by itself, and "
+            "nothing else is done for its address until that is settled."
+        )
+    if report.troubles("outdated"):
+        yield "Something changed since the plan was made. Plan again, and review that."
+    if report.stopped:
+        yield f"Submitting ended early: {one_line(report.stopped)}. What was not sent is sent by the next apply."
+    if report.interrupted:
+        yield (
+            f"Interrupted ({report.interrupted}). Runs that were bought go on at the service and are recorded; "
+            "`reconciler apply` goes on where this stopped."
+        )
+    elif report.timed_out:
+        yield "The wait timed out; the runs go on at the service. `reconciler apply` follows them again."
+    elif report.unfinished:
+        yield "The runs go on at the service; `reconciler apply` follows them, `reconciler refresh` looks once."

@@ -1,0 +1,59 @@
+"""Diagnostics as lines and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from reconciler.model.diagnostics import Diagnostic, Severity, ordered
+from reconciler.views.paint import Paint, one_line
+
+_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
+
+
+def diagnostic_line(found: Diagnostic, paint: Paint) -> str:
+    """``file:line:column: error: address: Summary: detail fix``, on one line."""
+    place = f"{one_line(str(found.source))}: " if found.source else ""
+    address = f"{one_line(found.address)}: " if found.address else ""
+    severity = paint(found.severity.value, _STYLES[found.severity], "bold")
+    said = " ".join(
+        part for part in (f"{found.summary}: {found.detail}" if found.detail else found.summary, found.fix) if part
+    )
+    return f"{place}{severity}: {address}{one_line(said)}"
+
+
+def diagnostic_lines(diagnostics: Iterable[Diagnostic], paint: Paint, most_warnings: int | None = None) -> list[str]:
+    """Every error; of warnings and notices at most so many, with a line that counts the others."""
+    found = ordered(diagnostics)
+    errors = [item for item in found if item.severity is Severity.ERROR]
+    others = [item for item in found if item.severity is not Severity.ERROR]
+    shown = others if most_warnings is None else others[:most_warnings]
+    lines = [diagnostic_line(item, paint) for item in (*errors, *shown)]
+    if len(others) > len(shown):
+        lines.append(f"… and {len(others) - len(shown):,} more warnings; `reconciler validate` shows them.")
+    return lines
+
+
+def diagnostic_json(found: Diagnostic) -> dict[str, Any]:
+    """The shape of Terraform's ``validate -json``, with the address beside it."""
+    source = found.source
+    where = {"line": source.line, "column": source.column} if source else None
+    return {
+        "severity": found.severity.value,
+        "summary": found.summary,
+        "detail": " ".join(part for part in (found.detail, found.fix) if part),
+        "address": found.address,
+        "range": {"filename": source.file, "start": where} if source else None,
+    }
+
+
+def validation_json(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
+    """What ``validate --json`` prints."""
+    count = {severity: sum(1 for item in diagnostics if item.severity is severity) for severity in Severity}
+    return {
+        "format_version": "1.0",
+        "valid": count[Severity.ERROR] == 0,
+        "error_count": count[Severity.ERROR],
+        "warning_count": count[Severity.WARNING],
+        "diagnostics": [diagnostic_json(item) for item in ordered(diagnostics)],
+    }

@@ -1,0 +1,130 @@
+"""A plan as JSON, in the shape that policy tools know from Terraform."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from reconciler.model.address import split_address
+from reconciler.model.changes import Action, Kind, NoChange, Plan
+from reconciler.model.diagnostics import Source
+from reconciler.model.request import Request, canonical_json, sha256
+from reconciler.views.diagnostics import diagnostic_json
+
+FORMAT_VERSION = "1.0"
+
+
+def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]:
+    """The whole plan. ``git``: commit and dirtiness of the project, None where it is no checkout."""
+    counts = {kind.value: count for kind, count in plan.counts().items()}
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool_version": plan.tool_version,
+        "lineage": plan.lineage or None,
+        "serial": plan.serial,
+        "digest": plan.digest,
+        "plan_id": plan.plan_id,
+        "timestamp": plan.timestamp,
+        "git": {"commit": git[0], "dirty": git[1]},
+        "summary": {
+            **counts,
+            "move": 0,
+            "import": 0,
+            "unchanged": len(plan.unchanged),
+            "unmet": len(plan.unmet),
+            "samples": plan.samples,
+            "estimated_cost_usd": None if plan.samples else 0.0,
+        },
+        "resource_changes": [*map(_action, plan.actions), *map(_no_change, plan.unchanged)],
+        "unmet": [
+            {
+                "address": item.address,
+                "kind": item.kind,
+                "reason": item.reason,
+                "run_id": item.run_id,
+                "source": _source(item.source),
+            }
+            for item in plan.unmet
+        ],
+        "drift": [
+            {"address": item.address, "run_id": item.run_id, "changes": [asdict(change) for change in item.changes]}
+            for item in plan.drift
+        ],
+        "diagnostics": [diagnostic_json(item) for item in plan.diagnostics],
+        "limits": [],
+    }
+
+
+def terraform_actions(action: Action) -> list[str]:
+    """The action in Terraform's words."""
+    match action.kind:
+        case Kind.CREATE | Kind.RETRY:
+            return ["create"]
+        case Kind.REPLACE:
+            return ["create", "delete"] if action.stops else ["forget", "create"]
+        case Kind.CANCEL | Kind.DELETE:
+            return ["delete"]
+        case Kind.FORGET:
+            return ["forget"]
+        case Kind.REUSE | Kind.UPDATE:
+            return ["update"]
+
+
+def _action(action: Action) -> dict[str, Any]:
+    sensitive = {name: True for name, _ in action.secrets}
+    after = _request(action.after)
+    change = {
+        "actions": terraform_actions(action),
+        "before": _request(action.before),
+        "after": after if after is None else after | dict.fromkeys(sensitive),
+        "before_sensitive": {},
+        "after_sensitive": sensitive,
+    }
+    if action.lifecycle_before and action.lifecycle:
+        change["before"] = {"lifecycle": asdict(action.lifecycle_before)}
+        change["after"] = {"lifecycle": asdict(action.lifecycle)}
+    entry = _entry(action.address, change, action.kind.value, action.reason, action.source, action.digest)
+    entry["estimated_cost_usd"] = None if action.buys else 0.0
+    entry["run"] = asdict(action.subject) if action.subject else None
+    if action.deposed and action.subject:
+        entry["deposed"] = action.subject.run_id
+    return entry
+
+
+def _no_change(item: NoChange) -> dict[str, Any]:
+    same = _request(item.request)
+    change = {
+        "actions": ["no-op"],
+        "before": same,
+        "after": same,
+        "before_sensitive": {},
+        "after_sensitive": {},
+    }
+    digest = sha256(canonical_json(["no-op", item.address, item.request.digest]))
+    entry = _entry(item.address, change, "no-op", "as declared", item.source, digest)
+    return entry | {"estimated_cost_usd": 0.0, "run": asdict(item.progress) if item.progress else None}
+
+
+def _entry(
+    address: str, change: dict[str, Any], action: str, reason: str, source: Source | None, digest: str
+) -> dict[str, Any]:
+    name, key = split_address(address)
+    return {
+        "address": address,
+        "type": "dataframer_run",
+        "name": name,
+        "index": key,
+        "change": change,
+        "action": action,
+        "reason": reason,
+        "source": _source(source),
+        "digest": digest,
+    }
+
+
+def _request(request: Request | None) -> dict[str, Any] | None:
+    return None if request is None else {**request.body(), "rerun": request.rerun}
+
+
+def _source(source: Source | None) -> dict[str, Any] | None:
+    return None if source is None else {"file": source.file, "line": source.line}

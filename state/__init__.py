@@ -1,0 +1,1 @@
+"""The recorded side: a durable store of instances, attempts and events. Knows nothing of its callers."""

@@ -1,0 +1,200 @@
+"""Everything that can go wrong with a state, in words and with the way out.
+
+::
+
+    StateError
+    ├── StateUrlInvalid       the URL names no store that we know
+    ├── StateMissing          there is no database
+    ├── StateBoundElsewhere   it records runs of another service
+    ├── StateLocked           somebody else holds the lock (``holder``)
+    ├── StateBusy             another process was writing for too long
+    ├── StateNewer            made by a newer version of the tool
+    ├── StateOutdated         made by an older version, and opened only for reading
+    ├── StateCorrupt          damaged, or no state database at all
+    ├── StateUnreadable       the file can't be opened
+    ├── StateUnwritable       disk full, or an error of the disk
+    │   └── StateReadOnly     file, folder or handle is read-only
+    ├── StateConflict         a run id that already belongs to another attempt, or would be lost
+    └── StateInvalid          a write that the tables refuse: a bug of the caller
+
+Errors of SQLite and of the operating system are mapped by the tables below, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from state.records import Holder
+
+
+class StateError(Exception):
+    """Something is wrong with the state: ``message`` says what, ``advice`` what to do."""
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(f"{message} {advice}")
+        self.message = message
+        self.advice = advice
+
+
+class StateUrlInvalid(StateError):
+    """The URL names no store that we know."""
+
+
+class StateMissing(StateError):
+    """There is no database, and none was to be made."""
+
+
+class StateBoundElsewhere(StateError):
+    """The database records runs of another service."""
+
+
+class StateLocked(StateError):
+    """Somebody else holds the lock."""
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(
+            f"The state is locked by {holder.user}@{holder.host} (process {holder.pid}, {holder.command!r},"
+            f" since {holder.since}, lock {holder.lock_id}).",
+            "Wait until that command is done, or give --lock-timeout.",
+        )
+        self.holder = holder
+
+
+class StateBusy(StateError):
+    """Another process was writing for longer than we wait."""
+
+
+class StateNewer(StateError):
+    """A newer version of the tool made this database; it was not touched."""
+
+
+class StateOutdated(StateError):
+    """An older version of the tool made this database, and it can't be upgraded while it is open for reading only."""
+
+
+class StateCorrupt(StateError):
+    """The file is damaged, or no state database; it was not touched."""
+
+
+class StateUnreadable(StateError):
+    """The file can't be opened."""
+
+
+class StateUnwritable(StateError):
+    """Nothing can be written: the disk is full or fails."""
+
+
+class StateReadOnly(StateUnwritable):
+    """Nothing can be written: file, folder, file system or handle is read-only."""
+
+
+class StateConflict(StateError):
+    """A run id that already belongs to another attempt, or that an attempt would lose."""
+
+
+class StateInvalid(StateError):
+    """A write that makes no sense to the tables, or a store that is closed. A bug of the caller."""
+
+
+_Failure = tuple[type[StateError], str, str]
+
+_BUSY = (StateBusy, "Another process is writing to the state.", "Try again when it is done.")
+_CORRUPT = (
+    StateCorrupt,
+    "The state database is damaged, or is no state database; it was not touched.",
+    "Restore a backup with `reconciler state restore`, or name another file.",
+)
+_DENIED = (
+    StateUnreadable,
+    "The state database can't be opened.",
+    "Check that the path exists and that you may use it.",
+)
+_FAILING = (StateUnwritable, "The disk under the state database fails.", "Look at the disk, then try again.")
+_FULL = (StateUnwritable, "The disk is full.", "Make room, then try again; nothing of this step was recorded.")
+_READ_ONLY = (StateReadOnly, "The state database is read-only.", "Make file and folder writable, then try again.")
+_REFUSED = (StateInvalid, "The state refused a write.", "This is a bug of reconciler; please report it.")
+_TAKEN = (
+    StateConflict,
+    "A run id already belongs to another attempt, or an attempt would lose its run.",
+    "Look at `reconciler history`; a run belongs to one attempt for good.",
+)
+_INTERRUPTED = (StateBusy, "A step on the state was interrupted.", "Try again; nothing of this step was recorded.")
+
+# By extended result code first, then by primary code (its lowest byte).
+SQLITE_FAILURES: dict[int, _Failure] = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: _TAKEN,
+    sqlite3.SQLITE_CONSTRAINT_TRIGGER: _TAKEN,
+    sqlite3.SQLITE_ERROR: _REFUSED,
+    sqlite3.SQLITE_INTERNAL: _REFUSED,
+    sqlite3.SQLITE_PERM: _DENIED,
+    sqlite3.SQLITE_ABORT: _INTERRUPTED,
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_NOMEM: (StateError, "There is not enough memory to use the state.", "Free some, then try again."),
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_INTERRUPT: _INTERRUPTED,
+    sqlite3.SQLITE_IOERR: _FAILING,
+    sqlite3.SQLITE_CORRUPT: _CORRUPT,
+    sqlite3.SQLITE_NOTFOUND: _REFUSED,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_CANTOPEN: _DENIED,
+    sqlite3.SQLITE_PROTOCOL: _BUSY,
+    sqlite3.SQLITE_EMPTY: _CORRUPT,
+    sqlite3.SQLITE_SCHEMA: _BUSY,
+    sqlite3.SQLITE_TOOBIG: _REFUSED,
+    sqlite3.SQLITE_CONSTRAINT: _REFUSED,
+    sqlite3.SQLITE_MISMATCH: _REFUSED,
+    sqlite3.SQLITE_MISUSE: _REFUSED,
+    sqlite3.SQLITE_NOLFS: _FULL,
+    sqlite3.SQLITE_AUTH: _DENIED,
+    sqlite3.SQLITE_FORMAT: _CORRUPT,
+    sqlite3.SQLITE_RANGE: _REFUSED,
+    sqlite3.SQLITE_NOTADB: _CORRUPT,
+}
+
+OS_FAILURES: dict[int, _Failure] = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EROFS: _READ_ONLY,
+    errno.EIO: _FAILING,
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+}
+
+
+def from_sqlite(error: sqlite3.Error, place: str) -> StateError:
+    """The StateError for an error of SQLite; ``place`` is the path, for people."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)  # absent for errors of Python's own binding
+    if code is None:
+        return _build(_REFUSED, place, str(error))
+    return _build(SQLITE_FAILURES.get(code) or SQLITE_FAILURES.get(code & 0xFF) or _REFUSED, place, str(error))
+
+
+def from_os(error: OSError, place: str) -> StateError:
+    """The StateError for an error of the operating system."""
+    return _build(OS_FAILURES.get(error.errno or 0, _DENIED), place, error.strerror or str(error))
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Raise StateErrors in place of the errors of SQLite and of the operating system."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise from_sqlite(error, place) from error
+    except OSError as error:
+        raise from_os(error, place) from error
+
+
+def invalid(message: str) -> StateInvalid:
+    """A write that a caller should never have made."""
+    return StateInvalid(message, _REFUSED[2])
+
+
+def _build(failure: _Failure, place: str, detail: str) -> StateError:
+    kind, message, advice = failure
+    return kind(f"{message} ({place}: {detail})", advice)

@@ -1,0 +1,304 @@
+"""The rows of the state, one frozen class a table; the field names are the column names.
+
+Times are ISO 8601 texts in UTC. Columns that end in ``_json`` hold canonical JSON (sorted keys, no spaces): the state
+keeps them for its callers and never looks inside. No record holds a secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Phase(StrEnum):
+    """Where one submission stands. Each is committed durably before the next step starts."""
+
+    PREPARED = "PREPARED"  # decided, certainly not sent
+    SENDING = "SENDING"  # the request may be on its way; found later, it means UNKNOWN
+    ACCEPTED = "ACCEPTED"  # the service answered with a run id
+    REJECTED = "REJECTED"  # the service refused; certainly no run
+    UNKNOWN = "UNKNOWN"  # it may have been executed; never sent again
+    ABANDONED = "ABANDONED"  # a person decided to give an unknown submission up
+
+
+OPEN_PHASES = frozenset({Phase.SENDING, Phase.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What the database says of itself."""
+
+    schema_version: int
+    lineage: str  # random, made once with the database
+    serial: int  # rises with every recorded decision
+    base_url: str  # the service that the recorded runs live on
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """One address that is recorded as wanted. Forgetting drops this row, never an attempt."""
+
+    table: ClassVar[str] = "instances"
+    key: ClassVar[str] = "address"
+
+    address: str
+    attempt_id: str | None  # the attempt whose run is current
+    lifecycle_json: str
+    recorded_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One submission of a request, and what became of its run."""
+
+    table: ClassVar[str] = "attempts"
+    key: ClassVar[str] = "attempt_id"
+
+    attempt_id: str
+    address: str
+    number: int  # 1, 2, … for each address
+    phase: Phase
+    request_digest: str
+    rerun: int
+    sent_json: str  # the body as sent, less secrets
+    inferred_json: str  # names of the sent fields that nobody declared
+    spec_id: str
+    prepared_at: str
+    apply_id: str | None = None
+    baseline_id: str | None = None
+    settled_at: str | None = None  # when it became ACCEPTED, REJECTED, UNKNOWN or ABANDONED
+    note: str | None = None  # the service's words, or what went wrong
+    run_id: str | None = None  # at most one attempt has it
+    provisional: bool = False  # adopted by inference, not final yet
+    imported: bool = False  # nothing was sent by us: compare with what the service reports
+    status: str | None = None  # of the run, normalised
+    samples_completed: int | None = None
+    samples_failed: int | None = None
+    total_cost: float | None = None  # US dollars
+    spec_version: int | None = None  # as the service reports it
+    reported_json: str | None = None  # the service's runtime_params
+    files_json: str | None = None  # the service's generated_files
+    run_created_at: str | None = None
+    run_completed_at: str | None = None
+    gone_at: str | None = None  # a GET of this id was answered 404
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRecord:
+    """The runs that were there before a wave of submissions."""
+
+    table: ClassVar[str] = "baselines"
+    key: ClassVar[str] = "baseline_id"
+
+    baseline_id: str
+    taken_at: str
+    service_date: str | None  # the service's own clock
+    spec_ids_json: str
+    run_ids_json: str  # ids of every run of those specs
+    newest_run_id: str | None  # of any spec: proves that a later listing is whole
+
+
+@dataclass(frozen=True, slots=True)
+class OwedRecord:
+    """A run that is to be stopped or removed, promised together with the decision that displaced it."""
+
+    table: ClassVar[str] = "owed"
+    key: ClassVar[str] = "run_id"
+
+    run_id: str
+    address: str
+    reason: str
+    owed_at: str
+    paid_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRecord:
+    """One command that recorded something: who, when, from which commit."""
+
+    table: ClassVar[str] = "applies"
+    key: ClassVar[str] = "apply_id"
+
+    apply_id: str
+    command: str
+    started_at: str
+    user: str
+    host: str
+    plan_id: str | None = None
+    plan_digest: str | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanActionRecord:
+    """An action of a saved plan that was begun (by an attempt) or done."""
+
+    table: ClassVar[str] = "plan_actions"
+    key: ClassVar[str] = "plan_action_id"
+
+    plan_action_id: str  # plan_id + ":" + action_digest
+    plan_id: str
+    action_digest: str
+    address: str
+    attempt_id: str | None = None
+    done_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpecRecord:
+    """What was last seen of a spec; a cache, no decision."""
+
+    table: ClassVar[str] = "specs"
+    key: ClassVar[str] = "spec_id"
+
+    spec_id: str
+    name: str | None
+    seeded: bool | None  # made from a seed dataset
+    versions: int | None
+    content_sha256: str | None
+    seen_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One thing that happened, for people."""
+
+    table: ClassVar[str] = "events"
+    key: ClassVar[str] = "event_id"
+
+    event_id: str
+    at: str
+    type: str
+    apply_id: str | None = None
+    address: str | None = None
+    attempt_id: str | None = None
+    run_id: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRecord:
+    """One committed step of one submission, in order of ``seq``."""
+
+    seq: int
+    attempt_id: str
+    phase: Phase
+    at: str
+    note: str | None
+
+
+Record = (
+    InstanceRecord
+    | AttemptRecord
+    | BaselineRecord
+    | OwedRecord
+    | ApplyRecord
+    | PlanActionRecord
+    | SpecRecord
+    | EventRecord
+)
+RECORD_TYPES: tuple[type[Record], ...] = (
+    InstanceRecord,
+    AttemptRecord,
+    BaselineRecord,
+    OwedRecord,
+    ApplyRecord,
+    PlanActionRecord,
+    SpecRecord,
+    EventRecord,
+)
+
+
+# -- writes: the closed union of what a commit may hold -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Insert the record, or replace the row with the same key. A new AttemptRecord is journalled with its phase."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop the instance row of an address. Its attempts stay."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Move an attempt to another phase and journal it. ACCEPTED brings the run id, and makes the run current."""
+
+    attempt_id: str
+    phase: Phase
+    at: str
+    note: str | None = None
+    run_id: str | None = None
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """What the service says of a run. Keyed by run id; a final status never goes back; None leaves a column alone."""
+
+    run_id: str
+    at: str
+    status: str | None = None
+    samples_completed: int | None = None
+    samples_failed: int | None = None
+    total_cost: float | None = None
+    spec_version: int | None = None
+    reported_json: str | None = None
+    files_json: str | None = None
+    run_created_at: str | None = None
+    run_completed_at: str | None = None
+    gone: bool | None = None  # True: sets gone_at to ``at``; False: clears it
+
+
+@dataclass(frozen=True, slots=True)
+class Pay:
+    """An owed cancel is done: the run is final, or gone."""
+
+    run_id: str
+    at: str
+
+
+Write = Put | Forget | Advance | Observe | Pay
+
+# Progress and caches are written often and decide nothing: they leave the serial alone.
+UNDECIDED_RECORDS = (SpecRecord, ApplyRecord, EventRecord)
+
+
+def is_decision(write: Write) -> bool:
+    """Whether a commit that holds this write raises the serial."""
+    if isinstance(write, Put):
+        return not isinstance(write.record, UNDECIDED_RECORDS)
+    return not isinstance(write, Observe)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One consistent read of what planning needs, without the history."""
+
+    meta: Meta
+    instances: dict[str, InstanceRecord]  # by address
+    current: dict[str, AttemptRecord]  # by address: the attempt that the instance points at
+    open: dict[str, AttemptRecord]  # by address: a submission that is SENDING, UNKNOWN or provisional
+    owed: tuple[OwedRecord, ...]  # not paid yet, oldest first
+    specs: dict[str, SpecRecord]  # by spec id
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lock."""
+
+    user: str
+    host: str
+    pid: int
+    command: str
+    since: str
+    lock_id: str

@@ -1,0 +1,82 @@
+"""What a write does to an attempt, as pure functions. The SQL of the SQLite store says the same for speed; one
+contract suite holds both to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from state.errors import StateConflict, invalid
+from state.records import Advance, AttemptRecord, Observe, Phase
+
+FINAL_STATUSES = ("SUCCEEDED", "FAILED", "CANCELED")
+SETTLED_PHASES = (Phase.ACCEPTED, Phase.REJECTED, Phase.UNKNOWN, Phase.ABANDONED)
+
+# What Observe says of a run; another run in its place must not inherit any of it.
+OBSERVED_COLUMNS = (
+    "status",
+    "samples_completed",
+    "samples_failed",
+    "total_cost",
+    "spec_version",
+    "reported_json",
+    "files_json",
+    "run_created_at",
+    "run_completed_at",
+    "gone_at",
+)
+
+
+def check_attempt(before: AttemptRecord | None, after: AttemptRecord) -> None:
+    """Raise StateConflict if an attempt would lose or change a final run id, StateInvalid if it lacks one."""
+    if after.phase is Phase.ACCEPTED and after.run_id is None:
+        raise invalid(f"Attempt {after.attempt_id} is accepted without a run id.")
+    if before is not None and before.run_id is not None and not before.provisional and after.run_id != before.run_id:
+        raise StateConflict(
+            f"The run of attempt {before.attempt_id} would be lost.",
+            "Look at `reconciler history`; a run belongs to one attempt for good.",
+        )
+
+
+def advance(attempt: AttemptRecord, write: Advance) -> AttemptRecord:
+    """The attempt in its next phase. Without a run id in the write, the run stays what it was."""
+    settled_at = write.at if write.phase in SETTLED_PHASES else None
+    moved = dataclasses.replace(attempt, phase=write.phase, note=write.note, settled_at=settled_at)
+    if write.run_id is None:
+        return moved
+    if attempt.run_id == write.run_id:
+        # What is final stays final: only a provisional run can be confirmed, not the other way round.
+        return dataclasses.replace(moved, provisional=attempt.provisional and write.provisional)
+    unseen: dict[str, Any] = dict.fromkeys(OBSERVED_COLUMNS)
+    return dataclasses.replace(moved, run_id=write.run_id, provisional=write.provisional, **unseen)
+
+
+def observe(attempt: AttemptRecord, write: Observe) -> AttemptRecord:
+    """The attempt with what the service says of its run."""
+    final = attempt.status in FINAL_STATUSES
+    gone_at = attempt.gone_at
+    if write.gone is not None:
+        gone_at = (gone_at or write.at) if write.gone else None
+    return dataclasses.replace(
+        attempt,
+        status=attempt.status if final else _either(write.status, attempt.status),
+        samples_completed=_samples(write.samples_completed, attempt.samples_completed, final),
+        samples_failed=_samples(write.samples_failed, attempt.samples_failed, final),
+        total_cost=attempt.total_cost if write.total_cost is None else write.total_cost,
+        spec_version=attempt.spec_version if write.spec_version is None else write.spec_version,
+        reported_json=_either(write.reported_json, attempt.reported_json),
+        files_json=_either(write.files_json, attempt.files_json),
+        run_created_at=_either(write.run_created_at, attempt.run_created_at),
+        run_completed_at=_either(write.run_completed_at, attempt.run_completed_at),
+        gone_at=gone_at,
+    )
+
+
+def _either(new: str | None, old: str | None) -> str | None:
+    return old if new is None else new
+
+
+def _samples(new: int | None, old: int | None, final: bool) -> int | None:
+    if new is None:
+        return old
+    return max(new, old) if final and old is not None else new

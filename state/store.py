@@ -1,0 +1,66 @@
+"""What every store of the state offers: SQLite, memory and, later, PostgreSQL. One contract suite runs against all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from state.records import (
+    AttemptRecord,
+    BaselineRecord,
+    EventRecord,
+    Holder,
+    JournalRecord,
+    Meta,
+    PlanActionRecord,
+    Snapshot,
+    Write,
+)
+
+
+class Store(Protocol):
+    """A durable, transactional store. Its methods may be called from several threads at once.
+
+    Errors: everything that goes wrong is a :class:`state.errors.StateError`.
+    """
+
+    def meta(self) -> Meta:
+        """Read lineage, serial and the service that the state is bound to."""
+
+    def snapshot(self) -> Snapshot:
+        """Read what planning needs in one consistent read. Its cost does not grow with the history."""
+
+    def attempts(self, addresses: Iterable[str] | None = None) -> list[AttemptRecord]:
+        """Every attempt of these addresses (of all, for None), by address and number, forgotten ones included."""
+
+    def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
+        """The attempts that own these run ids."""
+
+    def baseline(self, baseline_id: str) -> BaselineRecord | None:
+        """One baseline."""
+
+    def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
+        """What was begun or done of a saved plan."""
+
+    def events(self, address: str | None = None) -> list[EventRecord]:
+        """Events in the order in which they were committed."""
+
+    def journal(self, attempt_id: str | None = None) -> list[JournalRecord]:
+        """Committed steps of submissions, in order."""
+
+    def commit(self, writes: Sequence[Write]) -> int:
+        """Apply all writes in one durable transaction, or none; returns the serial.
+
+        The serial rises by one when any write is a decision (:func:`state.records.is_decision`).
+        When this returns, the writes survive a power cut.
+        """
+
+    def lock(self, command: str, timeout: float = 0.0) -> AbstractContextManager[Holder]:
+        """Hold the state's one lock, or raise StateLocked (it names the holder) after ``timeout`` seconds."""
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock now, if anybody."""
+
+    def close(self) -> None:
+        """Let go of everything. A closed store can't be used again."""

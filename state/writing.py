@@ -1,0 +1,125 @@
+"""What each write does to the tables. The rules are those of :mod:`state.rules`, said in SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, assert_never
+
+from state.errors import invalid
+from state.records import (
+    Advance,
+    AttemptRecord,
+    Forget,
+    InstanceRecord,
+    Observe,
+    OwedRecord,
+    Pay,
+    Put,
+    Record,
+    Write,
+)
+from state.rows import as_dict
+from state.rules import FINAL_STATUSES, OBSERVED_COLUMNS, SETTLED_PHASES
+
+if TYPE_CHECKING:
+    from sqlite_utils.db import Table
+
+TableOf = Callable[[str], "Table"]  # sqlite-utils' table of a name
+
+_JOURNAL_SQL = "INSERT INTO journal (attempt_id, phase, at, note) VALUES (?, ?, ?, ?)"
+_ADVANCE_SQL = "UPDATE attempts SET phase = ?, note = ?, settled_at = ? WHERE attempt_id = ?"
+# Another run in the place of a provisional one inherits nothing that was seen of it; final never becomes provisional.
+_ACCEPT_SQL = (
+    "UPDATE attempts SET phase = :phase, note = :note, settled_at = :settled, run_id = :run,"
+    " provisional = CASE WHEN run_id IS :run THEN provisional AND :provisional ELSE :provisional END, "
+    + ", ".join(f"{name} = CASE WHEN run_id IS :run THEN {name} END" for name in OBSERVED_COLUMNS)
+    + " WHERE attempt_id = :attempt"
+)
+_POINT_SQL = "UPDATE instances SET attempt_id = ? WHERE address = (SELECT address FROM attempts WHERE attempt_id = ?)"
+_FINAL = "status IN ({})".format(", ".join(f"'{status}'" for status in FINAL_STATUSES))
+_OBSERVE_SQL = (
+    f"UPDATE attempts SET status = CASE WHEN {_FINAL} THEN status ELSE coalesce(:status, status) END, "
+    + ", ".join(
+        f"{name} = CASE WHEN {_FINAL} AND {name} > :{name} THEN {name} ELSE coalesce(:{name}, {name}) END"
+        for name in ("samples_completed", "samples_failed")
+    )
+    + "".join(
+        f", {name} = coalesce(:{name}, {name})"
+        for name in OBSERVED_COLUMNS
+        if name not in ("status", "samples_completed", "samples_failed", "gone_at")
+    )
+    + ", gone_at = CASE :gone WHEN 1 THEN coalesce(gone_at, :at) WHEN 0 THEN NULL ELSE gone_at END"
+    " WHERE run_id = :run_id"
+)
+
+
+def apply_writes(db: sqlite3.Connection, table: TableOf, writes: Sequence[Write]) -> None:
+    """Carry out the writes inside the transaction that is open. Raises sqlite3 errors, and StateInvalid."""
+    # Records to put wait until another kind of write touches their table: sqlite-utils is much cheaper for many
+    # at once.
+    waiting: dict[type[Record], list[Record]] = {}
+    for write in writes:
+        match write:
+            case Put(record):
+                waiting.setdefault(type(record), []).append(record)
+            case Forget(address):
+                _put(db, table, InstanceRecord, waiting)
+                db.execute("DELETE FROM instances WHERE address = ?", (address,))
+            case Advance():
+                _put(db, table, AttemptRecord, waiting)
+                _put(db, table, InstanceRecord, waiting)
+                _advance(db, write)
+            case Observe():
+                _put(db, table, AttemptRecord, waiting)
+                _observe(db, write)
+            case Pay(run_id, at):
+                _put(db, table, OwedRecord, waiting)
+                db.execute("UPDATE owed SET paid_at = ? WHERE run_id = ?", (at, run_id))
+            case _:
+                assert_never(write)
+    for kind in list(waiting):
+        _put(db, table, kind, waiting)
+
+
+def _put(db: sqlite3.Connection, table: TableOf, kind: type[Record], waiting: dict[type[Record], list[Record]]) -> None:
+    records = waiting.pop(kind, None)
+    if not records:
+        return
+    steps = _steps(db, [record for record in records if isinstance(record, AttemptRecord)])
+    table(kind.table).upsert_all(map(as_dict, records), pk=kind.key)
+    db.executemany(_JOURNAL_SQL, steps)
+
+
+def _steps(db: sqlite3.Connection, attempts: list[AttemptRecord]) -> list[tuple[Any, ...]]:
+    """The journal's rows for attempts that are new, or whose phase changes."""
+    phases: dict[str, str] = {}
+    steps = []
+    for attempt in attempts:
+        key = attempt.attempt_id
+        if key not in phases:
+            row = db.execute("SELECT phase FROM attempts WHERE attempt_id = ?", (key,)).fetchone()
+            phases[key] = row[0] if row else ""
+        if phases[key] != attempt.phase:
+            steps.append((key, attempt.phase, attempt.settled_at or attempt.prepared_at, attempt.note))
+        phases[key] = attempt.phase
+    return steps
+
+
+def _advance(db: sqlite3.Connection, write: Advance) -> None:
+    settled_at = write.at if write.phase in SETTLED_PHASES else None
+    values: tuple[Any, ...] = (write.phase, write.note, settled_at)
+    if write.run_id is None:
+        moved = db.execute(_ADVANCE_SQL, (*values, write.attempt_id))
+    else:
+        named = {"run": write.run_id, "provisional": write.provisional, "attempt": write.attempt_id}
+        moved = db.execute(_ACCEPT_SQL, {"phase": values[0], "note": values[1], "settled": values[2], **named})
+    if moved.rowcount != 1:
+        raise invalid(f"There is no attempt {write.attempt_id}.")
+    if write.run_id is not None:
+        db.execute(_POINT_SQL, (write.attempt_id, write.attempt_id))
+    db.execute(_JOURNAL_SQL, (write.attempt_id, write.phase, write.at, write.note))
+
+
+def _observe(db: sqlite3.Connection, write: Observe) -> None:
+    db.execute(_OBSERVE_SQL, {name: getattr(write, name) for name in Observe.__slots__})

@@ -1,0 +1,45 @@
+"""The command line on a terminal of its own: a pseudo-terminal that answers one question."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+from tests.acceptance.project import TIMEOUT, Project
+
+PROMPT = re.compile(r"[:?>\])]\s*(\x1b\[[0-9;?]*[A-Za-z])*$")  # an unfinished last line that waits for an answer
+
+
+def converse(project: Project, *args: str, answer: str) -> tuple[int, str]:
+    """Run a command on a terminal and type ``answer`` when it asks. Returns its exit code and what stood there."""
+    ours, theirs = pty.openpty()
+    environment = project.environment() | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    process = subprocess.Popen(
+        project.command(*args), cwd=project.elsewhere, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    shown, answered, deadline = "", False, time.monotonic() + TIMEOUT
+    try:
+        while time.monotonic() < deadline:
+            ready, _, _ = select.select([ours], [], [], 0.1)
+            if ready:
+                data = b""
+                with contextlib.suppress(OSError):  # Linux says EIO when the other side is closed
+                    data = os.read(ours, 65536)
+                if not data:
+                    return process.wait(timeout=10), shown
+                shown += data.decode(errors="replace")
+            elif not answered and PROMPT.search(shown.rpartition("\n")[2]):
+                os.write(ours, answer.encode() + b"\n")
+                answered = True
+        raise AssertionError(f"the command did not end:\n{shown}")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)

@@ -1,0 +1,1 @@
+"""The stores: one contract suite for all, and what SQLite adds to it."""

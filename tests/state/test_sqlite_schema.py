@@ -1,0 +1,169 @@
+"""Migrations, the tables, and the view that any SQLite tool can read."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database, Migrations
+
+from state.connection import SCHEMA_VERSION
+from state.migrations import MIGRATIONS
+from state.records import RECORD_TYPES, Advance, JournalRecord, Observe, Phase, Put, Record
+from state.rows import columns
+from state.sqlite import SqliteStore
+from tests.state.samples import T1, URL, attempt, instance, script
+
+Opened = Callable[..., SqliteStore]
+
+
+@pytest.fixture
+def raw(path: Path, opened: Opened) -> Iterator[sqlite3.Connection]:
+    """The standard library's view of a new state."""
+    opened().close()
+    with closing(sqlite3.connect(path)) as db:
+        yield db
+
+
+def test_migrations_are_recorded(raw: sqlite3.Connection) -> None:
+    applied = raw.execute("SELECT migration_set, name FROM _sqlite_migrations").fetchall()
+    assert applied == [("reconciler.state", "0001_tables")]
+    assert raw.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    assert raw.execute("SELECT schema_version, serial, base_url FROM meta").fetchall() == [(SCHEMA_VERSION, 0, URL)]
+
+
+def test_they_are_numbered_without_gaps(raw: sqlite3.Connection) -> None:
+    names = [one.name for one in MIGRATIONS.applied(Database(raw))]
+    assert [int(name[:4]) for name in names] == list(range(1, SCHEMA_VERSION + 1))
+    assert MIGRATIONS.pending(Database(raw)) == []
+
+
+def test_opening_again_changes_nothing(path: Path, opened: Opened) -> None:
+    store = opened()
+    before = store.meta()
+    store.close()
+    for _ in range(3):
+        again = opened(create=False)
+        assert again.meta() == before
+        again.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"), [*((kind.table, kind) for kind in RECORD_TYPES), ("journal", JournalRecord)]
+)
+def test_columns_are_the_fields_in_order(
+    raw: sqlite3.Connection, table: str, kind: type[Record | JournalRecord]
+) -> None:
+    found = raw.execute(f"SELECT name, \"notnull\" FROM pragma_table_info('{table}')").fetchall()
+    assert tuple(name for name, _ in found) == columns(kind)
+    optional = {field.name for field in kind.__dataclass_fields__.values() if "None" in str(field.type)}
+    nullable = {name for name, required in found if not required} - {"seq"}
+    assert nullable == optional
+
+
+def test_a_migration_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from state import migrations
+
+    broken = Migrations("reconciler.state")
+
+    @broken(name="0001_tables")
+    def tables(db: Database) -> None:
+        db.executescript("CREATE TABLE meta (x); CREATE TABLE nonsense (")
+
+    monkeypatch.setattr(migrations, "MIGRATIONS", broken)
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as db:
+        with pytest.raises(sqlite3.Error):
+            migrations.migrate(Database(db), URL, T1)
+        assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        assert db.execute("PRAGMA user_version").fetchone() == (0,)
+
+
+def test_the_file_of_a_creation_that_was_cut_short_is_finished(path: Path, opened: Opened) -> None:
+    path.parent.mkdir(mode=0o700)
+    path.touch(0o600)
+    assert opened().meta().serial == 0
+
+
+def test_processes_may_create_it_at_once(path: Path) -> None:
+    code = """
+from pathlib import Path
+from state.sqlite import open_sqlite
+print(open_sqlite(Path(sys.argv[1]), base_url="u", create=True).meta().lineage)
+"""
+    processes = [subprocess.Popen(script(code, path), stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    lineages = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 6
+    assert len(set(lineages)) == 1
+    assert re.fullmatch(r"[0-9a-f-]{36}\n", lineages[0])
+
+
+def test_current_runs_is_readable_with_any_tool(path: Path, opened: Opened) -> None:
+    store = opened()
+    store.commit([Put(instance()), Put(instance("run.y")), Put(attempt()), Put(attempt("a2", number=2))])
+    store.commit([Advance("a2", Phase.ACCEPTED, T1, run_id="run-2")])
+    store.commit([Observe("run-2", T1, status="SUCCEEDED", samples_completed=9, samples_failed=1, total_cost=1.5)])
+    with closing(sqlite3.connect(path)) as db:
+        db.row_factory = sqlite3.Row
+        rows = [dict(row) for row in db.execute("SELECT * FROM current_runs")]
+    assert rows == [
+        {
+            "address": "run.x",
+            "run_id": "run-2",
+            "status": "SUCCEEDED",
+            "samples_completed": 9,
+            "samples_failed": 1,
+            "total_cost": 1.5,
+            "spec_id": "spec-1",
+            "spec_version": None,
+            "number": 2,
+            "phase": "ACCEPTED",
+            "provisional": 0,
+            "imported": 0,
+            "run_created_at": None,
+            "run_completed_at": None,
+            "gone_at": None,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM attempts",
+        "UPDATE attempts SET run_id = NULL, phase = 'UNKNOWN'",
+        "UPDATE attempts SET run_id = 'other'",
+        "UPDATE attempts SET phase = 'SENT'",
+        "UPDATE attempts SET attempt_id = NULL",
+        "INSERT OR REPLACE INTO attempts SELECT * FROM attempts",
+        "INSERT INTO meta SELECT 2, 1, 'l', 0, 'u', 'now'",
+    ],
+)
+def test_the_tables_defend_themselves_against_other_tools(path: Path, opened: Opened, sql: str) -> None:
+    store = opened()
+    store.commit([Put(attempt(phase=Phase.ACCEPTED, run_id="run-1"))])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA recursive_triggers = 1")
+        with pytest.raises(sqlite3.IntegrityError):
+            db.execute(sql)
+        db.rollback()
+    assert store.attempts() == [attempt(phase=Phase.ACCEPTED, run_id="run-1")]
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        ("SELECT * FROM attempts WHERE phase IN ('SENDING', 'UNKNOWN') OR provisional", "attempts_open"),
+        ("SELECT * FROM owed WHERE paid_at IS NULL ORDER BY owed_at", "owed_unpaid"),
+        ("SELECT * FROM attempts WHERE address = 'x' ORDER BY number", "attempts_address"),
+        ("SELECT * FROM attempts WHERE run_id = 'x'", "attempts_run_id"),
+        ("SELECT * FROM attempts WHERE run_id IN (SELECT value FROM json_each('[]'))", "attempts_run_id"),
+    ],
+)
+def test_hot_queries_use_their_index(raw: sqlite3.Connection, sql: str, index: str) -> None:
+    plan = " ".join(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}"))
+    assert index in plan
