@@ -133,7 +133,7 @@ class _Planning:
         snapshot = store.snapshot() if store else _no_state(self._project.settings.base_url)
         observed = refresh(self._asked, snapshot, at) if self._asked else Observed(at)
         specs = remembered(snapshot.specs, observed.listed or ())
-        instances, found = self._resolved(specs)
+        instances, specs, found = self._resolved(specs)
         found += self._project.desired.diagnostics
         found += observed.diagnostics
         busy = store is not None and store.holder() is not None
@@ -151,22 +151,25 @@ class _Planning:
             specs, unknown = fetch_specs(self._client, specs, spec_ids)
             found += unknown
         base_url, meta = self._project.settings.base_url, store.meta() if store else None
-        around = Circumstances(base_url, at, self._asked is not None, meta, self._heading(busy))
+        where = self._project.desired.where
+        around = Circumstances(base_url, at, self._asked is not None, meta, where, self._heading(busy))
         return plan(instances, decisions, specs, found, around)
 
-    def _resolved(self, specs: Specs) -> tuple[list[Instance], list[Diagnostic]]:
-        """Instances with their specs. The legacy switch needs to know whether its spec has a seed dataset."""
+    def _resolved(self, specs: Specs) -> tuple[list[Instance], Specs, list[Diagnostic]]:
+        """Instances with their specs, after asking for followed versions and seed datasets that are not known."""
         instances = self._project.desired.instances
         if self._client is None:
-            return resolve(instances, specs)
+            named, found = resolve(instances, specs)
+            return named, specs, found
         specs = look_up_names(self._client, specs, instances)
-        named, found = resolve(instances, specs)
-        asking = [i.request.spec_id for i in named if i.legacy_revisions and i.request.spec_id not in specs.seeded]
-        if not asking:
-            return named, found
-        specs, unknown = fetch_specs(self._client, specs, asking)
-        named, found = resolve(instances, specs)
-        return named, found + unknown
+        asking = [
+            item.request.spec_id or next(iter(specs.ids.get(item.spec_name or "", ())), "")
+            for item in instances
+            if item.follows_latest or (item.legacy_revisions and item.request.spec_id not in specs.seeded)
+        ]
+        specs, found = fetch_specs(self._client, specs, filter(None, asking))
+        named, more = resolve(instances, specs)
+        return named, specs, found + more
 
     def _heading(self, busy: bool) -> tuple[str, ...]:
         heading = []
@@ -237,6 +240,20 @@ def apply_plan(
         )
     finally:
         client.close()
+        store.close()
+
+
+def await_lock(project: Project, seconds: float) -> None:
+    """Wait until nobody else submits, so that what is planned next is not about to change. Raises StateLocked."""
+    try:
+        store = project.open_state()
+    except StateMissing:
+        return
+    try:
+        if store.holder() is not None:
+            with store.lock("apply", seconds):
+                pass
+    finally:
         store.close()
 
 

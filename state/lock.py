@@ -7,13 +7,9 @@ the flock first. A try is a *shared* flock for a moment; a taker tells it from a
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
-import random
-import socket
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -72,7 +68,7 @@ class FileLock:
                 finally:
                     os.close(handle)
             if holder is None:  # somebody only looked, or has just let go
-                time.sleep(random.uniform(0.0005, 0.002))
+                time.sleep(os.urandom(1)[0] / 100_000)  # two takers must not keep step
                 continue
             if time.monotonic() >= deadline:
                 raise StateLocked(holder)
@@ -100,17 +96,19 @@ def describe(command: str) -> Holder:
         pid=os.getpid(),
         command=command,
         since=datetime.now(UTC).isoformat(timespec="seconds"),
-        lock_id=uuid.uuid4().hex[:12],
+        lock_id=os.urandom(6).hex(),
     )
 
 
 @cache
 def _user_and_host() -> tuple[str, str]:
+    import getpass  # rarely needed: most commands take no lock
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container without a name for this user
         user = str(os.getuid())
-    return user, socket.gethostname()
+    return user, os.uname().nodename
 
 
 def _flock(handle: int, kind: int) -> bool:
@@ -130,7 +128,7 @@ def _parse(content: bytes) -> Holder | None:
 
 def _is_dead(holder: Holder) -> bool:
     """Whether the name is that of an earlier holder which was killed."""
-    if holder.host != socket.gethostname():
+    if holder.host != os.uname().nodename:
         return False
     try:
         os.kill(holder.pid, 0)

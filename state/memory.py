@@ -254,4 +254,4 @@ class MemoryStore:
 
 
 def _sorted(attempts: Iterable[AttemptRecord]) -> list[AttemptRecord]:
-    return sorted(attempts, key=lambda attempt: (attempt.address, attempt.number))
+    return sorted(attempts, key=lambda attempt: (attempt.address, attempt.number, attempt.attempt_id))

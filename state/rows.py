@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from state.records import JournalRecord, Phase, Record
@@ -22,6 +23,7 @@ def columns(kind: type[R]) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
+@cache
 def decoder(kind: type[R]) -> Callable[[Sequence[Any]], R]:
     """A function that makes a record of a row whose columns are in the order of the fields.
 
@@ -30,7 +32,9 @@ def decoder(kind: type[R]) -> Callable[[Sequence[Any]], R]:
     class: 1.2 µs.
     """
     fields = dataclasses.fields(kind)
-    twin = dataclasses.make_dataclass(f"_{kind.__name__}", [field.name for field in fields], slots=True)
+    twin = dataclasses.make_dataclass(
+        f"_{kind.__name__}", [field.name for field in fields], slots=True, repr=False, eq=False
+    )
     conversions = [(field.name, _CONVERSIONS[str(field.type)]) for field in fields if str(field.type) in _CONVERSIONS]
     become = object.__setattr__
 

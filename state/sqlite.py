@@ -154,7 +154,7 @@ class SqliteStore:
 
     def _attempts(self, where: str, arguments: tuple[str, ...]) -> list[AttemptRecord]:
         with self._reading() as db:
-            sql = f"SELECT {_names(AttemptRecord)} FROM attempts WHERE {where} ORDER BY address, number, rowid"
+            sql = f"SELECT {_names(AttemptRecord)} FROM attempts WHERE {where} ORDER BY address, number, attempt_id"
             return [_ATTEMPT(row) for row in db.execute(sql, arguments)]
 
     def _rows(self, kind: type[R], table: str, where: str | None, arguments: list[str]) -> list[R]:
@@ -259,7 +259,7 @@ _CURRENT_SQL = (
 # The condition is that of the partial index, to the letter; the newest attempt of an address comes last.
 _OPEN_SQL = (
     f"SELECT {_names(AttemptRecord)} FROM attempts"
-    " WHERE phase IN ('SENDING', 'UNKNOWN') OR provisional ORDER BY address, number, rowid"
+    " WHERE phase IN ('SENDING', 'UNKNOWN') OR provisional ORDER BY address, number, attempt_id"
 )
 _OWED_SQL = f"SELECT {_names(OwedRecord)} FROM owed WHERE paid_at IS NULL ORDER BY owed_at, rowid"
 _SPECS_SQL = f"SELECT {_names(SpecRecord)} FROM specs"

@@ -111,8 +111,7 @@ class _Apply:
                 case Phase.ACCEPTED:
                     run = tools.sender.accepted[attempt_id]
                     self._teller.report.count(action.kind)
-                    samples = action.after.samples if action.after else None
-                    self._follower.add([Target(action.address, run.id, samples)])
+                    self._follower.add([_target(action, run.id)])
                 case Phase.REJECTED:
                     self._teller.failed(action, "rejected", f"the service refused it: {why}")
                 case Phase.UNKNOWN:
@@ -169,8 +168,7 @@ class _Apply:
                 recorder.reuse(action, attempt)
                 self._teller.done(action, f"run {action.reused_run} is used again")
                 if not is_final(attempt.status):
-                    samples = action.after.samples if action.after else None
-                    self._follower.add([Target(action.address, str(action.reused_run), samples)])
+                    self._follower.add([_target(action, str(action.reused_run))])
             case Kind.FORGET:
                 recorder.forget(action, "forgotten")
                 self._teller.done(action, "forgotten; nothing changed on the service")
@@ -185,9 +183,17 @@ class _Apply:
             return
         for item in self._plan.unchanged:
             progress = item.progress
-            if progress and progress.status not in ("SUCCEEDED", "FAILED", "CANCELED"):
-                self._follower.add([Target(item.address, progress.run_id, progress.samples)])
+            if progress and not is_final(progress.status):
+                self._follower.add([Target(item.address, progress.run_id, progress.samples, item.min_samples)])
+        for action in self._plan.actions:
+            if action.kind is Kind.UPDATE and action.subject and not is_final(action.subject.status):
+                self._follower.add([_target(action, action.subject.run_id)])
 
     def _may_go_on(self) -> bool:
         late = self._deadline is not None and time.monotonic() >= self._deadline and self._options.wait_seconds != 0
         return not (self._teller.report.stopped or self._tools.interruption() or late)
+
+
+def _target(action: Action, run_id: str) -> Target:
+    samples = action.after.samples if action.after else None
+    return Target(action.address, run_id, samples, action.lifecycle.min_samples if action.lifecycle else 0)

@@ -5,7 +5,7 @@ reports are keyed by run id and only move forward.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -31,6 +31,7 @@ class Target:
     address: str
     run_id: str
     samples: int | None = None
+    min_samples: int = 0
 
 
 class Follower:
@@ -131,9 +132,7 @@ class Follower:
 
     def _rest(self, run_id: str, run: Run | None) -> Ending:
         target = self.active.pop(run_id)
-        return Ending(target.address, run_id, run.status if run else None, run.total_cost if run else None)
-
-
-def targets(runs: Mapping[str, tuple[str, int | None]]) -> list[Target]:
-    """Targets from run ids to addresses and samples."""
-    return [Target(address, run_id, samples) for run_id, (address, samples) in runs.items()]
+        if run is None:
+            return Ending(target.address, run_id, None)
+        short = run.samples_completed is not None and run.samples_completed < target.min_samples
+        return Ending(target.address, run_id, run.status, run.total_cost, short)

@@ -33,6 +33,8 @@ def check_action(action: Action, fresh: Fresh) -> tuple[str, str] | None:
     now = _standing(action, fresh)
     if now == action.precondition:
         return None
+    if action.kind is Kind.CANCEL and now.run_id == action.precondition.run_id:
+        return None  # it came to rest meanwhile: there is nothing left to stop
     return "outdated", f"the plan was made when {_words(action.precondition)}; now {_words(now)}"
 
 

@@ -182,6 +182,9 @@ class Recorder:
         request = action.after
         if request is None:
             raise AssertionError(f"{action.address}: a purchase without a request")
+        declared = request
+        for name in action.inferred:
+            declared = declared.without(name)
         leftover = next((attempt for attempt in before if attempt.phase is Phase.PREPARED), None)
         number = leftover.number if leftover else max((attempt.number for attempt in before), default=0) + 1
         attempt = AttemptRecord(
@@ -189,10 +192,10 @@ class Recorder:
             address=action.address,
             number=number,
             phase=Phase.PREPARED,
-            request_digest=request.digest,
+            request_digest=declared.digest,
             rerun=request.rerun,
             sent_json=canonical_json(request.body()),
-            inferred_json="[]",
+            inferred_json=canonical_json(action.inferred),
             spec_id=request.spec_id,
             prepared_at=now,
             apply_id=self.apply_id,

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.applying.interruption import Interruption
-from reconciler.cli.exits import DONE, ERROR, UNKNOWN, code_of
-from reconciler.cli.options import Duration, open_project, planning_options
+from reconciler.cli.options import Duration, open_project, plan_options, planning_options
 from reconciler.cli.session import Session, pass_session
-from reconciler.cli.signals import stop_on_signals
-from reconciler.cli.telling import JsonTelling, PlainTelling, Telling
-from reconciler.model.changes import Plan
-from reconciler.model.errors import UsageError
-from reconciler.pipeline import ApplyOptions, PlanOptions, apply_plan, make_plan, refuse_errors, working_runs
-from reconciler.planning.planfile import read_plan
-from reconciler.views.paint import Paint
+
+if TYPE_CHECKING:
+    from reconciler.model.changes import Plan
 
 
 @click.command()
@@ -35,7 +30,6 @@ from reconciler.views.paint import Paint
 def apply(
     session: Session,
     ctx: click.Context,
-    options: PlanOptions,
     planfile: Path | None,
     auto_approve: bool,
     prune: bool,
@@ -44,6 +38,9 @@ def apply(
     lock_timeout: float,
     parallelism: int | None,
     as_json: bool,
+    replace: tuple[str, ...],
+    no_refresh: bool,
+    strict: bool,
 ) -> None:
     """Perform the plan: buy what is missing, stop what is not wanted, follow every run to its end.
 
@@ -55,30 +52,42 @@ def apply(
       reconciler apply --auto-approve --no-wait
       reconciler apply tonight.plan
     """
+    from reconciler.applying.interruption import Interruption
+    from reconciler.cli.exits import code_of, standing_code
+    from reconciler.cli.signals import stop_on_signals
+    from reconciler.cli.telling import JsonTelling, PlainTelling, Telling
+    from reconciler.model.errors import UsageError
+    from reconciler.pipeline import ApplyOptions, apply_plan, await_lock, make_plan, refuse_errors, working_runs
+    from reconciler.planning.planfile import read_plan
+    from reconciler.views.paint import Paint
+
+    if planfile is not None and (replace or no_refresh):
+        raise UsageError("A saved plan is performed as it is: --replace and --no-refresh belong to `plan --out`.")
     project = open_project(session)
     telling: Telling = JsonTelling(session) if as_json else PlainTelling(session, Paint(session.colour(sys.stdout)))
-    if planfile is not None and (options.replace or not options.ask_service):
-        raise UsageError("A saved plan is performed as it is: --replace and --no-refresh belong to `plan --out`.")
-    made = read_plan(planfile) if planfile else make_plan(project, options)
+    await_lock(project, lock_timeout)
+    made = read_plan(planfile) if planfile else make_plan(project, plan_options(replace, no_refresh))
     telling.plan(made)
     refuse_errors(made)
-    if planfile is None and made.has_changes:
-        _consent(session, made, auto_approve, prune, as_json)
-    elif not made.has_changes and not working_runs(made):
-        code = UNKNOWN if any(item.kind == "unknown" for item in made.unmet) else DONE
+    if not made.has_changes and not working_runs(made):
+        code = standing_code(made, strict)
         telling.nothing(code)
         ctx.exit(code)
+    if planfile is None and made.has_changes:
+        _consent(session, made, auto_approve, prune, as_json)
     interruption = Interruption()
     stop_on_signals(interruption)
     wait = 0.0 if no_wait else wait_timeout
     report = apply_plan(project, made, ApplyOptions(parallelism, wait, lock_timeout), interruption, telling.event)
-    code = code_of(report, made)
+    code = code_of(report) or standing_code(made, strict)
     telling.close(report, code)
     ctx.exit(code)
 
 
 def _consent(session: Session, made: Plan, auto_approve: bool, prune: bool, as_json: bool) -> None:
     """Somebody has to want this: a person who is asked, or options that say so."""
+    from reconciler.model.errors import UsageError
+
     asking = session.interactive and not auto_approve and not as_json
     if not asking and not auto_approve:
         raise UsageError("Nobody can be asked here (no terminal). Use --auto-approve, or a plan saved with --out.")
@@ -89,8 +98,12 @@ def _consent(session: Session, made: Plan, auto_approve: bool, prune: bool, as_j
             f"The plan cancels or deletes {len(stopping)} run(s) ({first}{', …' if len(stopping) > 1 else ''}), and "
             "nobody is asked. Use --prune to consent, or apply a plan saved with --out. Nothing was done."
         )
-    if asking:
-        question = "\nDo you want to perform these actions? Only 'yes' is accepted"
-        if click.prompt(question, default="", show_default=False).strip() != "yes":
-            click.echo("Apply cancelled. Nothing was done.")
-            click.get_current_context().exit(ERROR)
+    if asking and _answer() != "yes":
+        raise UsageError("Apply cancelled. Nothing was done.")
+
+
+def _answer() -> str:
+    try:
+        return input("\nDo you want to perform these actions? Only 'yes' is accepted: ").strip()
+    except EOFError:
+        return ""

@@ -17,11 +17,18 @@ from state.errors import StateError, StateLocked
 DONE, ERROR, CHANGES, LIMIT, OUTDATED, LOCKED, UNKNOWN, UNSUCCESSFUL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 
-def code_of(report: Report, plan: Plan) -> int:
-    """The code of an apply; where several fit: 130, 6, 1, 4, 7."""
+def standing_code(plan: Plan, strict: bool) -> int:
+    """The code of what an apply leaves as it stands: unknown submissions, and with ``strict`` every unmet run."""
+    if any(item.kind == "unknown" for item in plan.unmet):
+        return UNKNOWN
+    return UNSUCCESSFUL if strict and plan.unmet else DONE
+
+
+def code_of(report: Report) -> int:
+    """The code of an apply's own doings; where several fit: 130, 6, 1, 4, 7."""
     if report.interrupted:
         return INTERRUPTED
-    if report.troubles("unknown") or any(item.kind == "unknown" for item in plan.unmet):
+    if report.troubles("unknown"):
         return UNKNOWN
     if report.troubles("rejected", "error"):
         return ERROR

@@ -8,10 +8,8 @@ from pathlib import Path
 import click
 
 from reconciler.cli.session import Session, pass_session
-from reconciler.model.errors import UsageError
 
 _IGNORED = ".reconciler/"
-_COMMENT = "# the state, on one machine; a team keeps it in one place instead"
 
 
 @click.command()
@@ -27,6 +25,8 @@ def init(session: Session, example: bool) -> None:
       reconciler init
       reconciler init --example
     """
+    from reconciler.model.errors import UsageError
+
     template = "example.toml" if example else "project.toml"
     text = resources.files("reconciler.cli").joinpath("templates", template).read_text("utf-8")
     try:
@@ -51,7 +51,5 @@ def _ignore(session: Session, path: Path) -> None:
     if _IGNORED in before.split():
         return
     end = "" if not before or before.endswith("\n") else "\n"
-    path.write_text(
-        f"{before}{end}# the state, on one machine; a team keeps it in one place instead\n{_IGNORED}\n", "utf-8"
-    )
+    path.write_text(f"{before}{end}{_IGNORED}\n", "utf-8")
     session.tell(f"Wrote {path}")

@@ -63,9 +63,10 @@ class LazyGroup(click.Group):
 @click.option("--state", "state_url", metavar="URL", help="The state, instead of the one that the project names.")
 @click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR in the environment.")
 @click.option("--quiet", is_flag=True, help="Only what was asked for, and errors.")
+@click.option("-v", "--verbose", count=True, help="Log every request to standard error; -vv logs more.")
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context
-def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, quiet: bool) -> None:
+def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, quiet: bool, verbose: int) -> None:
     """Keep Dataframer generation runs as declared: plan, review, apply - and buy each once.
 
     \b
@@ -75,6 +76,12 @@ def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, qu
       reconciler apply              do it
     """
     ctx.obj = Session(Path(root), state_url, no_color, quiet)
+    if verbose:
+        import logging
+
+        level = logging.INFO if verbose == 1 else logging.DEBUG
+        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+        logging.getLogger("reconciler").setLevel(level)
 
 
 def main() -> None:

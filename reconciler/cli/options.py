@@ -1,37 +1,44 @@
-"""Options that several commands share."""
+"""Options that several commands share. The stages are imported when a command runs, so that help stays quick."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from reconciler.cli.session import Session
-from reconciler.pipeline import PlanOptions, Project, read_project
+
+if TYPE_CHECKING:
+    from reconciler.pipeline import PlanOptions, Project
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def open_project(session: Session) -> Project:
     """The project of this invocation. Raises ConfigurationError with everything that is wrong."""
+    from reconciler.pipeline import read_project
+
     return read_project(session.root, os.environ, session.state_url)
 
 
-def planning_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What a plan may ask; handed over as ``options``."""
-
-    def collected(*args: Any, replace: tuple[str, ...], no_refresh: bool, **more: Any) -> Any:
-        offline = more.pop("offline", False)
-        options = PlanOptions(replace, ask_service=not (no_refresh or offline), offline=offline)
-        return command(*args, options=options, **more)
-
-    collected.__name__, collected.__doc__ = command.__name__, command.__doc__
+def planning_options(command: _Command) -> _Command:
+    """What a plan may be asked, wherever one is made."""
     for decorate in (
-        click.option("--replace", multiple=True, metavar="ADDRESS", help="Buy this run again; may be repeated."),
+        click.option("--strict", is_flag=True, help="Standing unmet runs make the exit code 7."),
         click.option("--no-refresh", is_flag=True, help="Take runs as they were recorded; do not list them."),
+        click.option("--replace", multiple=True, metavar="ADDRESS", help="Buy this run again; may be repeated."),
     ):
-        collected = decorate(collected)
-    return collected
+        command = decorate(command)
+    return command
+
+
+def plan_options(replace: tuple[str, ...], no_refresh: bool, offline: bool = False) -> PlanOptions:
+    """The options of a plan as the pipeline takes them."""
+    from reconciler.pipeline import PlanOptions
+
+    return PlanOptions(replace, ask_service=not (no_refresh or offline), offline=offline)
 
 
 class Duration(click.ParamType[float]):

@@ -7,20 +7,14 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.exits import CHANGES, DONE, ERROR
-from reconciler.cli.options import open_project, planning_options
+from reconciler.cli.options import open_project, plan_options, planning_options
 from reconciler.cli.session import Session, pass_session, to_json
-from reconciler.git import git_state
-from reconciler.pipeline import PlanOptions, make_plan
-from reconciler.planning.planfile import write_plan
-from reconciler.views.paint import Paint
-from reconciler.views.plan_json import plan_json
-from reconciler.views.plan_text import plan_text
 
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE`.")
-@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the plan.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are planned.")
 @click.option("--offline", is_flag=True, help="No network and no key: against the records alone.")
 @planning_options
@@ -29,10 +23,14 @@ from reconciler.views.plan_text import plan_text
 def plan(
     session: Session,
     ctx: click.Context,
-    options: PlanOptions,
     out: Path | None,
+    form: str,
     as_json: bool,
     detailed_exitcode: bool,
+    offline: bool,
+    replace: tuple[str, ...],
+    no_refresh: bool,
+    strict: bool,
 ) -> None:
     """Show what an apply would do, and why. Takes no lock, writes nothing.
 
@@ -42,9 +40,20 @@ def plan(
       reconciler plan --out tonight.plan
       reconciler plan --replace run.tickets_eval
     """
+    from reconciler.cli.exits import CHANGES, DONE, ERROR, UNSUCCESSFUL
+    from reconciler.git import git_state
+    from reconciler.model.errors import UsageError
+    from reconciler.pipeline import make_plan
+    from reconciler.planning.planfile import write_plan
+    from reconciler.views.paint import Paint
+    from reconciler.views.plan_json import plan_json
+    from reconciler.views.plan_text import plan_text
+
+    if out is not None and offline:
+        raise UsageError("--offline plans against the records alone, so it can't be saved for applying. Drop one.")
     project = open_project(session)
-    made = make_plan(project, options)
-    if as_json:
+    made = make_plan(project, plan_options(replace, no_refresh, offline))
+    if as_json or form == "json":
         session.say(to_json(plan_json(made, git_state(project.root))))
     else:
         session.say(plan_text(made, Paint(session.colour(sys.stdout))))
@@ -54,4 +63,6 @@ def plan(
     if out is not None:
         write_plan(out, made)
         session.warn([f"Saved: reconciler apply {out}"])
+    if strict and made.unmet:
+        ctx.exit(UNSUCCESSFUL)
     ctx.exit(CHANGES if detailed_exitcode and made.has_changes else DONE)

@@ -9,15 +9,6 @@ import click
 
 from reconciler.cli.options import open_project
 from reconciler.cli.session import Session, pass_session, to_json
-from reconciler.dataframer.catalogue import close_names
-from reconciler.git import git_state
-from reconciler.model.errors import UsageError
-from reconciler.pipeline import refresh_state
-from reconciler.planning.planfile import read_plan
-from reconciler.views.paint import Paint
-from reconciler.views.plan_json import plan_json
-from reconciler.views.plan_text import plan_text
-from reconciler.views.state_view import output_json, output_text, state_json, state_text
 
 
 @click.command()
@@ -29,6 +20,8 @@ def refresh(session: Session) -> None:
     Example:
       reconciler refresh
     """
+    from reconciler.pipeline import refresh_state
+
     count = refresh_state(open_project(session))
     session.tell(f"Refreshed: {count:,} run{'' if count == 1 else 's'} looked at.")
 
@@ -45,6 +38,13 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
       reconciler show
       reconciler show tonight.plan --json
     """
+    from reconciler.git import git_state
+    from reconciler.planning.planfile import read_plan
+    from reconciler.views.paint import Paint
+    from reconciler.views.plan_json import plan_json
+    from reconciler.views.plan_text import plan_text
+    from reconciler.views.state_view import state_json, state_text
+
     if planfile is not None:
         made = read_plan(planfile)
         text = to_json(plan_json(made, git_state(session.root))) if as_json else ""
@@ -71,6 +71,9 @@ def output(session: Session, address: str | None, as_json: bool) -> None:
       reconciler output --json
       reconciler output run.tickets_eval --json
     """
+    from reconciler.model.errors import UsageError
+    from reconciler.views.state_view import output_json, output_text
+
     store = open_project(session).open_state_if_any()
     found = []
     if store is not None:
@@ -79,13 +82,16 @@ def output(session: Session, address: str | None, as_json: bool) -> None:
         known = sorted(snapshot.instances)
         if address is not None and address not in known:
             raise UsageError(_unknown(address, known))
-        found = output_json(snapshot, [address] if address else known)
+        bought = [name for name in known if name in snapshot.current]
+        found = output_json(snapshot, [address] if address else bought)
     elif address is not None:
         raise UsageError(_unknown(address, []))
     session.say(to_json(found) if as_json else output_text(found))
 
 
 def _unknown(address: str, known: list[str]) -> str:
+    from reconciler.dataframer.catalogue import close_names
+
     near = close_names(address, known, cutoff=0.5)
     guess = f" Did you mean {near[0]}?" if near else ""
     return f"{address} is not recorded.{guess} Recorded: {', '.join(known[:20]) or 'nothing yet'}."

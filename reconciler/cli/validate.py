@@ -6,12 +6,7 @@ import sys
 
 import click
 
-from reconciler.cli.exits import DONE, ERROR
 from reconciler.cli.session import Session, pass_session, to_json
-from reconciler.model.errors import ConfigurationError
-from reconciler.pipeline import check_project
-from reconciler.views.diagnostics import diagnostic_lines, validation_json
-from reconciler.views.paint import Paint
 
 
 @click.command()
@@ -25,6 +20,12 @@ def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
     Example:
       reconciler validate --json
     """
+    from reconciler.cli.exits import DONE, ERROR
+    from reconciler.model.errors import ConfigurationError
+    from reconciler.pipeline import check_project
+    from reconciler.views.diagnostics import diagnostic_lines, validation_json
+    from reconciler.views.paint import Paint
+
     runs = 0
     try:
         desired = check_project(session.root)

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.config.findings import Finding, error
 from reconciler.config.load import Document, Loaded
-from reconciler.config.positions import Path
+from reconciler.config.positions import Lines, Path, locate
 from reconciler.model.address import NAME, Address, format_address
 
 SPEC_KEYS = ("spec", "spec_id", "spec_name")
@@ -103,7 +103,9 @@ def _problem(document: Document, path: Path, name: str, table: object, seen: dic
         detail = f'"{name}" is not a name: letters, digits, _ and -, not starting with a digit or -.'
         return error(document, path, "Malformed name", detail, "Rename the declaration.", on_key=True)
     if name in seen:
-        detail = f"run.{name} is declared in {seen[name].file} as well."
+        first = seen[name]
+        line, _ = Lines(first.text).at(locate(first.text, [path])[path].key)
+        detail = f"run.{name} is declared at {first.file}:{line} as well."
         fix = "Rename or remove one of the two."
         return error(document, path, "Declared twice", detail, fix, address=f"run.{name}", on_key=True)
     return None

@@ -9,12 +9,14 @@ import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
+from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from reconciler.config.load import Document
-from reconciler.config.models import PATTERN_WORDS
+from reconciler.config.models import PATTERN_WORDS, UNBOUNDED, ApplyTable, LifecycleTable, RunTable
 from reconciler.config.positions import Lines, Path, Span, locate
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 
@@ -77,8 +79,12 @@ def check(
     try:
         adapter.validate_python(value)
     except ValidationError as problem:
-        details = problem.errors(include_url=False, include_input=False)
-        return [_finding(value, item, document, path, known, address) for item in details]
+        # A union brings a problem for each of its branches; the last one, its general type, says it best.
+        found: dict[Path, Finding] = {}
+        for item in problem.errors(include_url=False, include_input=False):
+            finding = _finding(value, item, document, path, known, address)
+            found[finding.path] = finding
+        return list(found.values())
     return []
 
 
@@ -138,8 +144,7 @@ def _finding(
         )
         return error(document, at, "Value not allowed", f"{name} must be {allowed}{said}.{guess}", address=address)
     if kind in ("greater_than_equal", "less_than_equal"):
-        bound = f"at least {context['ge']:,}" if "ge" in context else f"at most {context['le']:,}"
-        return error(document, at, "Value out of bounds", f"{name} must be {bound}{said}.", address=address)
+        return error(document, at, "Value out of bounds", f"{name} must be {_bounds(name)}{said}.", address=address)
     if kind == "string_pattern_mismatch":
         words = PATTERN_WORDS[context["pattern"]]
         return error(document, at, "Malformed value", f"{name} must be {words}{said}.", address=address)
@@ -147,11 +152,28 @@ def _finding(
         bound = "empty" if kind == "string_too_short" else f"longer than {context['max_length']} characters"
         return error(document, at, "Malformed value", f"{name} must not be {bound}.", address=address)
     words = _WORDS.get(kind, item["msg"])
+    if kind == "int_type":
+        words = f"{words}, {_bounds(name)}"
     return error(document, at, "Wrong type", f"{name} must be {words}{said}.", address=address)
 
 
 _SECRETS = ("databricks_client_id", "databricks_client_secret", "databricks_api_base", "api_key")
-_BRANCHES = frozenset({"SecretTable", "constrained-str", "literal['']"})
+_BRANCHES = frozenset({"SecretTable", "constrained-str", "constrained-int", "literal['']", "literal['latest']"})
+
+
+def _bounds(name: str) -> str:
+    """The allowed numbers of a key, in words."""
+    for table in (RunTable, LifecycleTable, ApplyTable):
+        hint = get_type_hints(table, include_extras=True).get(name)
+        for part in (hint, *get_args(hint)):
+            bounds = next((item for item in get_args(part) if isinstance(item, FieldInfo)), None)
+            if bounds is None:
+                continue
+            least = next(item.ge for item in bounds.metadata if isinstance(item, Ge))
+            most = next((item.le for item in bounds.metadata if isinstance(item, Le)), UNBOUNDED)
+            words = f"at least {least}" if most == UNBOUNDED else f"from {least} to {most}"
+            return f'{words}, or "latest"' if name == "spec_version" else words
+    return "a whole number"
 
 
 def _nested_names(inside: Path) -> Sequence[str]:

@@ -82,7 +82,7 @@ def _read(path: Path, file: str) -> Document | Diagnostic:
     except OSError as error:
         return _error(file, "The file can't be read", f"{error.strerror}.", "Check that it exists and its permissions.")
     if data is None:
-        detail = f"It has {path.stat().st_size:,} bytes; {MAX_BYTES:,} is the most."
+        detail = f"It has {path.stat().st_size:,} bytes; 8 MiB is the most."
         return _error(file, "The file is too large", detail, "Split it into several files below runs/.")
     try:
         text = data.decode("utf-8-sig")

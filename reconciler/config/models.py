@@ -24,6 +24,8 @@ PATTERN_WORDS = {
     RATE_PATTERN: 'a rate such as "5/s" or "100/m"',
 }
 
+UNBOUNDED = 2**31 - 1  # where the service names no upper bound, what any integer column holds
+
 SpecId = Annotated[str, Field(pattern=UUID_PATTERN)]
 Alias = Annotated[str, Field(pattern=NAME_PATTERN)]
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN)]
@@ -59,7 +61,7 @@ class RunTable(TypedDict, total=False):
     spec_name: Text
     spec_id: SpecId
     number_of_samples: Annotated[int, Field(ge=1, le=20_000)]
-    spec_version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    spec_version: Literal["latest"] | Annotated[int, Field(ge=1, le=UNBOUNDED)]
     generation_model: Model
     outline_model: Model
     revision_model: Model
@@ -67,11 +69,11 @@ class RunTable(TypedDict, total=False):
     filtering_types: list[Literal["structural", "conformance"]]
     max_revision_cycles: Annotated[int, Field(ge=1, le=5)]
     seed_shuffling_level: Literal["none", "sample", "field", "prompt"]
-    max_examples_in_prompt: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    max_examples_in_prompt: Annotated[int, Field(ge=1, le=UNBOUNDED)]
     unified_multifield: bool
-    generation_thinking_budget: Annotated[int, Field(ge=1024, le=2**31 - 1)]
-    outline_thinking_budget: Annotated[int, Field(ge=1024, le=2**31 - 1)]
-    revision_thinking_budget: Annotated[int, Field(ge=1024, le=2**31 - 1)]
+    generation_thinking_budget: Annotated[int, Field(ge=1024, le=UNBOUNDED)]
+    outline_thinking_budget: Annotated[int, Field(ge=1024, le=UNBOUNDED)]
+    revision_thinking_budget: Annotated[int, Field(ge=1024, le=UNBOUNDED)]
     databricks_client_id: SecretTable
     databricks_client_secret: SecretTable
     databricks_api_base: SecretTable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -16,7 +16,7 @@ from reconciler.config.models import RunTable
 from reconciler.config.positions import Lines, header_offsets, locate
 from reconciler.config.rules import cross_field_findings
 from reconciler.config.settings import Settings, read_aliases, read_settings, to_secret
-from reconciler.dataframer.fields import LEGACY_EXPANSION, RUN_FIELDS, SECRET_FIELDS
+from reconciler.dataframer.fields import LEGACY_EXPANSION, LIST_FIELDS, RUN_FIELDS, SECRET_FIELDS
 from reconciler.model.diagnostics import Diagnostic, Severity, Source, errors, ordered
 from reconciler.model.request import Instance, Lifecycle, Request
 
@@ -32,6 +32,17 @@ class Desired:
     settings: Settings
     instances: tuple[Instance, ...]
     diagnostics: tuple[Diagnostic, ...]
+    declared: Mapping[str, Declared] = field(default_factory=dict)
+
+    def where(self, address: str, key: str) -> Source | None:
+        """The line of a value that an instance declares, or takes from defaults."""
+        declared = self.declared.get(address)
+        layer = declared.layer(key) if declared else None
+        if layer is None:
+            return None
+        path = (*layer.path, key)
+        span = locate(layer.document.text, [path])[path]
+        return Source(layer.document.file, *Lines(layer.document.text).at(span.value))
 
     @property
     def valid(self) -> bool:
@@ -60,22 +71,23 @@ def validate(loaded: Loaded, expanded: Expanded) -> Desired:
         if not keys and not any(item.severity is Severity.ERROR for item in found):
             instances.append(_instance(declared, aliases, places))
     diagnostics = ordered([*loaded.diagnostics, *to_diagnostics(findings)])
-    return Desired(settings, tuple(instances), tuple(diagnostics))
+    by_address: dict[str, Declared] = {item.address: item for item in expanded.declared}
+    return Desired(settings, tuple(instances), tuple(diagnostics), by_address)
 
 
 def _table_findings(layer: Layer, address: str | None) -> list[Finding]:
     found = check(_RUN, layer.table, layer.document, layer.path, _RUN_KEYS, address)
-    for field in SECRET_FIELDS:
-        ref = layer.table.get(field)
+    for name in SECRET_FIELDS:
+        ref = layer.table.get(name)
         if isinstance(ref, dict) and len(ref) != 1:
-            detail = f"{field} needs one of env and file."
-            path = (*layer.path, field)
+            detail = f"{name} needs one of env and file."
+            path = (*layer.path, name)
             found.append(error(layer.document, path, "A secret must be a reference", detail, address=address))
-    for field in ("revision_types", "filtering_types", "tools"):
-        value = layer.table.get(field)
+    for name in LIST_FIELDS:
+        value = layer.table.get(name)
         if isinstance(value, list) and len(set(map(str, value))) != len(value):
-            path = (*layer.path, field)
-            found.append(error(layer.document, path, "Named twice", f"{field} names a value twice.", address=address))
+            path = (*layer.path, name)
+            found.append(error(layer.document, path, "Named twice", f"{name} names a value twice.", address=address))
     return found
 
 
@@ -87,6 +99,9 @@ def _keys_of(findings: list[Finding], layer: Layer) -> set[str]:
 
 def _instance(declared: Declared, aliases: Mapping[str, str], places: _Places) -> Instance:
     values = {name: declared.value(name) for name in _SENT if declared.layer(name) is not None}
+    latest = values.get("spec_version") == "latest"
+    if latest:
+        del values["spec_version"]
     legacy = declared.value("enable_revisions") is True
     if legacy:
         values |= {name: list(expansion) for name, expansion in LEGACY_EXPANSION.items()}
@@ -103,6 +118,7 @@ def _instance(declared: Declared, aliases: Mapping[str, str], places: _Places) -
         tuple((name, to_secret(declared.value(name))) for name in SECRET_FIELDS if declared.value(name) is not None),
         spec_name=declared.value("spec_name"),
         legacy_revisions=legacy,
+        follows_latest=latest,
     )
 
 

@@ -7,6 +7,7 @@ answered here: reads are cut at the deadline, and httpcore's ``trace`` extension
 
 from __future__ import annotations
 
+import logging
 import ssl
 import threading
 import time
@@ -23,6 +24,7 @@ from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
 _CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
+_log = logging.getLogger("reconciler.http")
 _deadline = threading.local()  # .at: monotonic time at which this thread's exchange ends
 
 
@@ -127,9 +129,13 @@ class HttpTransport:
             ) as response:
                 body = _read(response.iter_bytes())
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, body, time.monotonic() - started)
+            elapsed = time.monotonic() - started
+            request_id = headers.get("x-request-id", "")
+            _log.info("%s %s: %s, %.0f ms %s", method, path, response.status_code, elapsed * 1000, request_id)
+            return Answer(response.status_code, headers, body, elapsed)
         except TRANSPORT_ERRORS as error:
-            return NoAnswer(sent, type(error).__name__, str(error) or "no details")
+            _log.info("%s %s: %s, %s", method, path, type(error).__name__, "sent" if sent else "not sent")
+            return NoAnswer(sent, type(error).__name__, f"{str(error) or 'no details'} ({self._base_url})")
         finally:
             _deadline.at = None
 

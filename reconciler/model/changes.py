@@ -90,6 +90,8 @@ class Action:
     changes: tuple[FieldChange, ...] = ()
     lifecycle: Lifecycle | None = None  # to be recorded
     lifecycle_before: Lifecycle | None = None
+    inferred: tuple[str, ...] = ()  # fields of ``after`` that nobody declared
+    kept_version: int | None = None  # the spec version that the run before was made from
     secrets: tuple[tuple[str, SecretRef], ...] = ()  # references only
     spec_content: str = ""  # digest of the spec's content, where a run is bought
     subject: Progress | None = None  # the run that is stopped, displaced, forgotten or deleted
@@ -142,6 +144,7 @@ class NoChange:
     source: Source | None
     progress: Progress | None
     request: Request
+    min_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Ending:
     run_id: str
     status: RunStatus | None
     total_cost: float | None = None
+    short: bool = False  # fewer samples than its instance wants
 
 
 @dataclass(slots=True)
@@ -101,4 +102,4 @@ class Report:
     @property
     def unsuccessful(self) -> list[Ending]:
         """Followed runs that came to rest without success."""
-        return [ending for ending in self.endings if ending.status is not RunStatus.SUCCEEDED]
+        return [ending for ending in self.endings if ending.short or ending.status is not RunStatus.SUCCEEDED]

@@ -55,9 +55,9 @@ class Request:
         return Request(tuple(pair for pair in self.fields if pair[0] != name), self.rerun)
 
     def having(self, name: str, value: FieldValue) -> Request:
-        """The same request with one field set, in front where it is new."""
+        """The same request with one field set."""
         if self.get(name) is None:
-            return Request(((name, value), *self.fields), self.rerun)
+            return Request((*self.fields, (name, value)), self.rerun)
         return Request(tuple((k, value if k == name else v) for k, v in self.fields), self.rerun)
 
     def list_of(self, name: str) -> tuple[str, ...]:
@@ -125,6 +125,7 @@ class Instance:
     secrets: tuple[tuple[str, SecretRef], ...] = ()
     spec_name: str | None = None
     legacy_revisions: bool = False  # asked for by enable_revisions: no distinguishability without a seed dataset
+    follows_latest: bool = False  # spec_version = "latest": looked up
 
     @property
     def name(self) -> str:

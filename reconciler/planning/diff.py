@@ -21,6 +21,7 @@ from reconciler.model.changes import (
 )
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.request import Instance, Lifecycle
+from reconciler.model.run import is_final
 from reconciler.planning.comparison import (
     Comparison,
     compare,
@@ -34,11 +35,11 @@ from reconciler.planning.steps import (
     buy,
     keep,
     kept,
+    lifecycle_update,
     progress,
     reuse,
     unknown,
     unmet,
-    update,
     why_create,
     why_replace,
 )
@@ -121,22 +122,26 @@ def _declared(instance: Instance, recorded: Recorded, replace: bool) -> list[Dec
     )
     better = _reusable(instance, history, current, exact=as_wanted)
     if as_wanted and current is not None and (comparison.exact or better is None):  # rows 3 and 4
-        return [*keep(instance, current, comparison), *update(instance, record)]
+        return keep(instance, current, comparison, record)
     if better is not None:  # row 5
         return [reuse(instance, better, current)]
     if current is None:
-        last = next(
-            (attempt for attempt in reversed(history) if attempt.run_id or attempt.phase is Phase.ABANDONED), None
-        )
+        last = next((attempt for attempt in reversed(history) if _counts(attempt)), None)
         forgotten = last is not None and compare(instance.request, last).exact
         if last is None or not forgotten:  # row 6
             return [buy(instance, Kind.CREATE, why_create(history), None, Comparison())]
         current, comparison = last, Comparison()
     if not comparison.exact:  # row 7
         if instance.lifecycle.on_change == "keep":
-            return [*kept(instance, current, comparison), *update(instance, record)]
+            return kept(instance, current, comparison, record)
         return [buy(instance, Kind.REPLACE, why_replace(comparison), current, comparison)]
     return _repeat(instance, current, history, record)
+
+
+def _counts(attempt: AttemptRecord) -> bool:
+    """Whether an attempt of a forgotten address still says something: one whose finished run was deleted does not."""
+    deleted = is_final(attempt.status) and attempt.gone_at is not None
+    return attempt.phase is Phase.ABANDONED or (attempt.run_id is not None and not deleted)
 
 
 def _repeat(
@@ -153,7 +158,7 @@ def _repeat(
             why = f"run {current.run_id} FAILED; attempt {bought + 1} of {most}"
             return [buy(instance, Kind.RETRY, why, current if record else None, Comparison(), retried=current)]
         why = f"FAILED, and bought {bought} of {most} times; raise max_attempts or rerun, or use --replace"
-        return [unmet(instance, "failed", why, current), *update(instance, record)]
+        return _unmet(instance, "failed", why, current, record)
     raise_it = "raise rerun or use --replace to buy it again"
     match standing:
         case StatusClass.CANCELED:
@@ -165,7 +170,14 @@ def _repeat(
             kind, why = "abandoned", f"its submission was given up; {raise_it}"
         case _:
             kind, why = "gone", f"is gone from the service before it finished; {raise_it}"
-    return [unmet(instance, kind, why, current), *update(instance, record)]
+    return _unmet(instance, kind, why, current, record)
+
+
+def _unmet(
+    instance: Instance, kind: str, why: str, current: AttemptRecord, record: InstanceRecord | None
+) -> list[Decision]:
+    update = lifecycle_update(instance, current, record)
+    return [unmet(instance, kind, why, current), *([update] if update else [])]
 
 
 def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded) -> list[Decision]:

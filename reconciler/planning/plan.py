@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from reconciler import __version__
-from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.changes import Action, FieldChange, Kind, Plan
 from reconciler.model.diagnostics import Diagnostic, Severity, ordered
 from reconciler.model.request import Instance
 from reconciler.planning.diff import Decisions
-from reconciler.planning.specs import Specs, check_purchase
+from reconciler.planning.specs import Specs, Where, check_purchase, inferred_version
 from state.records import Meta
 
 _ENDING = frozenset({Kind.REPLACE, Kind.CANCEL, Kind.DELETE, Kind.FORGET})
@@ -25,6 +25,7 @@ class Circumstances:
     timestamp: str
     refreshed: bool
     meta: Meta | None
+    where: Where
     heading: tuple[str, ...] = ()
 
 
@@ -36,10 +37,10 @@ def plan(
     around: Circumstances,
 ) -> Plan:
     """Put a plan together, with everything that forbids it."""
-    actions = tuple(sorted((_with_content(action, specs) for action in decisions.actions), key=_order))
+    actions = tuple(sorted((_completed(action, specs) for action in decisions.actions), key=_order))
     found = [*diagnostics, *decisions.diagnostics]
     for action in actions:
-        found.extend(check_purchase(action, specs) if action.buys else ())
+        found.extend(check_purchase(action, specs, around.where) if action.buys else ())
         found.extend(_protected(action, instances))
     if not instances and any(not action.deposed for action in actions):
         found.append(_empty(len(actions)))
@@ -66,9 +67,21 @@ def _order(action: Action) -> tuple[str, int, int]:
     return (source.file if source else "\uffff", source.line if source else 0, list(Kind).index(action.kind))
 
 
-def _with_content(action: Action, specs: Specs) -> Action:
-    spec = specs.fetched.get(action.after.spec_id) if action.after and action.buys else None
-    return replace(action, spec_content=spec.content_sha256 or "") if spec else action
+def _completed(action: Action, specs: Specs) -> Action:
+    """A purchase with what only the service knows: the spec's content, and the version that is inferred."""
+    if action.after is None or not action.buys:
+        return action
+    spec = specs.fetched.get(action.after.spec_id)
+    action = replace(action, spec_content=spec.content_sha256 or "") if spec else action
+    # A retry buys the same thing again, so it keeps its version.
+    version = action.kept_version if action.kind is Kind.RETRY else inferred_version(action, specs)
+    if action.after is None or version is None or action.after.get("spec_version") is not None:
+        return action
+    before = action.kept_version
+    changed = action.kind is Kind.REPLACE and before is not None and before != version
+    change = (FieldChange("spec_version", before, version),) if changed else ()
+    after = action.after.having("spec_version", version)
+    return replace(action, after=after, inferred=("spec_version",), changes=(*action.changes, *change))
 
 
 def _protected(action: Action, instances: Collection[Instance]) -> list[Diagnostic]:

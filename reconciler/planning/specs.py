@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.dataframer.catalogue import close_names
 from reconciler.dataframer.client import Client
 from reconciler.model.changes import Action
-from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.errors import ServiceRefused
 from reconciler.model.request import Instance
 from reconciler.model.run import Run, Spec
 from state.records import SpecRecord
+
+Where = Callable[[str, str], Source | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Specs:
 
     ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seeded: Mapping[str, bool] = field(default_factory=dict)
+    newest: Mapping[str, int] = field(default_factory=dict)  # the highest version that is known to exist
+    reported: Mapping[str, int] = field(default_factory=dict)  # the highest among the listed runs
     fetched: Mapping[str, Spec] = field(default_factory=dict)
 
 
@@ -31,8 +35,17 @@ def remembered(records: Mapping[str, SpecRecord], listed: Iterable[Run]) -> Spec
         if record.name is not None:
             ids[record.name] = (*ids.get(record.name, ()), record.spec_id)
     seeded = {record.spec_id: record.seeded for record in records.values() if record.seeded is not None}
-    seeded |= {run.spec_id: run.dataset_id is not None for run in listed if run.spec_id}
-    return Specs(ids, seeded)
+    newest = {record.spec_id: record.versions for record in records.values() if record.versions}
+    reported: dict[str, int] = {}
+    for run in listed:
+        if run.spec_id:
+            seeded[run.spec_id] = run.dataset_id is not None
+            reported[run.spec_id] = max(reported.get(run.spec_id, 0), run.spec_version or 0)
+    return Specs(ids, seeded, _highest(newest, reported), reported)
+
+
+def _highest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {key: highest for key in {*one, *other} if (highest := max(one.get(key, 0), other.get(key, 0)))}
 
 
 def look_up_names(client: Client, specs: Specs, instances: Iterable[Instance]) -> Specs:
@@ -44,7 +57,7 @@ def look_up_names(client: Client, specs: Specs, instances: Iterable[Instance]) -
     for spec in client.list_specs():
         ids[spec.name] = (*ids.get(spec.name, ()), spec.id)
         seeded[spec.id] = spec.seeded
-    return Specs(ids, seeded, specs.fetched)
+    return replace(specs, ids=ids, seeded=seeded)
 
 
 def fetch_specs(client: Client, specs: Specs, spec_ids: Iterable[str]) -> tuple[Specs, list[Diagnostic]]:
@@ -59,7 +72,8 @@ def fetch_specs(client: Client, specs: Specs, spec_ids: Iterable[str]) -> tuple[
         else:
             fetched[spec_id] = spec
     seeded = {**specs.seeded, **{spec_id: spec.seeded for spec_id, spec in fetched.items()}}
-    return Specs(specs.ids, seeded, fetched), found
+    newest = _highest(specs.newest, {spec_id: spec.versions or 0 for spec_id, spec in fetched.items()})
+    return replace(specs, seeded=seeded, newest=newest, fetched=fetched), found
 
 
 def resolve(instances: Iterable[Instance], specs: Specs) -> tuple[list[Instance], list[Diagnostic]]:
@@ -70,19 +84,38 @@ def resolve(instances: Iterable[Instance], specs: Specs) -> tuple[list[Instance]
         if instance.spec_name is not None:
             ids = specs.ids.get(instance.spec_name, ())
             if len(ids) == 1:
-                request = request.having("spec_id", ids[0])
+                request = replace(request, fields=(("spec_id", ids[0]), *request.fields))
             else:
                 found.append(_unresolved(instance, instance.spec_name, ids, specs))
                 continue
         if instance.legacy_revisions and specs.seeded.get(request.spec_id) is False:
             types = tuple(name for name in request.list_of("revision_types") if name != "distinguishability")
             request = request.having("revision_types", types)
+        if instance.follows_latest:
+            newest = specs.newest.get(request.spec_id)
+            if newest is None:
+                found.append(_no_version(instance))
+                continue
+            request = request.having("spec_version", newest)
         resolved.append(replace(instance, request=request))
     return resolved, found
 
 
-def check_purchase(action: Action, specs: Specs) -> list[Diagnostic]:
-    """What only the service knows, and would refuse: asked before anything is bought."""
+def inferred_version(action: Action, specs: Specs) -> int | None:
+    """The version that a purchase would take when none is declared: the number of the spec's versions. None where
+    runs report a higher one, for then the count can't be trusted; the service decides, and it is read back.
+    """
+    if action.after is None or action.after.get("spec_version") is not None:
+        return None
+    spec = specs.fetched.get(action.after.spec_id)
+    count = spec.versions if spec else None
+    return count if count and count >= specs.reported.get(action.after.spec_id, 0) else None
+
+
+def check_purchase(action: Action, specs: Specs, where: Where) -> list[Diagnostic]:
+    """What only the service knows, and would refuse: asked before anything is bought. ``where`` finds the line of a
+    field of an address.
+    """
     spec = specs.fetched.get(action.after.spec_id) if action.after else None
     if spec is None or action.after is None:
         return []
@@ -93,12 +126,21 @@ def check_purchase(action: Action, specs: Specs) -> list[Diagnostic]:
         found.append(_error(action, "The spec is not ready", said, "Wait for it or mend it, then plan again."))
     if "distinguishability" in action.after.list_of("revision_types") and not spec.seeded:
         said = f'revision_types names distinguishability, but the spec "{spec.name}" has no seed dataset.'
-        found.append(_error(action, "distinguishability needs a seed dataset", said, "Remove it from revision_types."))
+        place = where(action.address, "revision_types") or action.source
+        fix = "Remove it from revision_types."
+        summary = "distinguishability needs a seed dataset"
+        found.append(Diagnostic(Severity.ERROR, summary, said, fix, action.address, place))
     return found
 
 
 def _error(action: Action, summary: str, detail: str, fix: str) -> Diagnostic:
     return Diagnostic(Severity.ERROR, summary, detail, fix, action.address, action.source)
+
+
+def _no_version(instance: Instance) -> Diagnostic:
+    said = f'spec_version = "latest", but nothing says how many versions spec {instance.request.spec_id} has.'
+    fix = "Plan with the network, or pin a number."
+    return Diagnostic(Severity.ERROR, "Unknown spec version", said, fix, instance.address, instance.source)
 
 
 def _missing(client: Client, spec_id: str) -> Diagnostic:

@@ -6,17 +6,17 @@ from reconciler.model.address import Address
 from reconciler.model.changes import Action, Drift, FieldChange, Kind, NoChange, Precondition, Progress, Unmet
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Instance, Lifecycle, Request
-from reconciler.planning.comparison import Comparison, compare, drift, sent_request, standing_of
+from reconciler.planning.comparison import Comparison, compare, drift, sent_fields, sent_request, standing_of
 from state.records import AttemptRecord, InstanceRecord, Phase
 
 Decision = Action | NoChange | Unmet | Drift | Diagnostic
 
 
-def keep(instance: Instance, current: AttemptRecord, comparison: Comparison) -> list[Decision]:
+def keep(
+    instance: Instance, current: AttemptRecord, comparison: Comparison, record: InstanceRecord | None
+) -> list[Decision]:
     """Rows 3 and 4: nothing to do, with what a reader should know."""
-    found: list[Decision] = [
-        NoChange(instance.address, instance.source, progress(current, instance.request.samples), instance.request)
-    ]
+    found: list[Decision] = [no_change(instance, current, record)]
     if current.gone_at:
         said = f"Run {current.run_id} satisfied it, and is gone from the service by now; nothing is bought again."
         found.append(
@@ -35,32 +35,39 @@ def keep(instance: Instance, current: AttemptRecord, comparison: Comparison) -> 
     return found
 
 
-def kept(instance: Instance, current: AttemptRecord, comparison: Comparison) -> list[Decision]:
+def kept(
+    instance: Instance, current: AttemptRecord, comparison: Comparison, record: InstanceRecord | None
+) -> list[Decision]:
     """Row 7 with on_change = "keep"."""
     said = f'{why_replace(comparison)}; on_change = "keep" leaves run {current.run_id} as it is.'
     return [
-        NoChange(instance.address, instance.source, progress(current, instance.request.samples), instance.request),
+        no_change(instance, current, record),
         Diagnostic(Severity.NOTICE, "A change that buys nothing", said, "", instance.address, instance.source),
     ]
 
 
-def update(instance: Instance, record: InstanceRecord | None) -> list[Decision]:
-    """A lifecycle that differs from the recorded one."""
+def no_change(instance: Instance, current: AttemptRecord, record: InstanceRecord | None) -> NoChange | Action:
+    """As declared; where only the lifecycle differs from the recorded one, an update of that."""
+    update = lifecycle_update(instance, current, record)
+    seen = progress(current, instance.request.samples)
+    return update or NoChange(instance.address, instance.source, seen, instance.request, instance.lifecycle.min_samples)
+
+
+def lifecycle_update(instance: Instance, current: AttemptRecord, record: InstanceRecord | None) -> Action | None:
+    """An update, if the lifecycle differs from the recorded one."""
     before = Lifecycle.from_json(record.lifecycle_json) if record else instance.lifecycle
     if before == instance.lifecycle:
-        return []
-    # The precondition names no run: a lifecycle may be recorded whatever becomes of it.
-    return [
-        Action(
-            Kind.UPDATE,
-            instance.address,
-            "its lifecycle changed",
-            Precondition(),
-            instance.source,
-            lifecycle=instance.lifecycle,
-            lifecycle_before=before,
-        )
-    ]
+        return None
+    return Action(
+        Kind.UPDATE,
+        instance.address,
+        "its lifecycle changed",
+        Precondition(),  # a lifecycle may be recorded whatever becomes of the run
+        instance.source,
+        lifecycle=instance.lifecycle,
+        lifecycle_before=before,
+        subject=progress(current, instance.request.samples),
+    )
 
 
 def reuse(instance: Instance, reused: AttemptRecord, current: AttemptRecord | None) -> Action:
@@ -99,9 +106,18 @@ def buy(
         after=instance.request,
         changes=(*comparison.changes, *_dropped(comparison, current)),
         lifecycle=instance.lifecycle,
+        kept_version=_version(current or retried),
         secrets=instance.secrets,
         subject=progress(current or retried),
     )
+
+
+def _version(attempt: AttemptRecord | None) -> int | None:
+    """The version that was sent, else the one that the service reports."""
+    if attempt is None:
+        return None
+    sent = sent_fields(attempt).get("spec_version")
+    return sent if isinstance(sent, int) else attempt.spec_version
 
 
 def _dropped(comparison: Comparison, current: AttemptRecord | None) -> tuple[FieldChange, ...]:

@@ -64,7 +64,7 @@ def closing_lines(report: Report, paint: Paint) -> Iterator[str]:
     """The closing line, and what a person has to know or do."""
     done = [f"{report.done[kind]:,} {_PAST[kind]}" for kind in Kind if report.done.get(kind)]
     rest = Counter("gone" if ending.status is None else ending.status.value.lower() for ending in report.endings)
-    ends = [f"{count:,} {word}" for word, count in sorted(rest.items(), key=lambda item: -item[1])]
+    ends = [f"{rest[word]:,} {word}" for word in ("succeeded", "failed", "canceled", "gone") if rest[word]]
     working = [f"{report.unfinished:,} still working"] if report.unfinished else []
     troubles = Counter(failure.trouble for failure in report.failures)
     failed = [f"{count:,} {_TROUBLES[trouble]}" for trouble, count in troubles.items()]

@@ -61,7 +61,9 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
     title = paint(f"{sign} {action.kind} {one_line(action.address)}", colour)
     yield f"{title}{subject}  {one_line(action.reason)}{where}"
     if action.kind in (Kind.CREATE, Kind.RETRY) and action.after:
-        yield from (f"      {name}: {one_line(_shown(value))}" for name, value in action.after.fields)
+        for name, value in action.after.fields:
+            inferred = " (the newest)" if name in action.inferred else ""
+            yield f"      {name}: {one_line(_shown(value))}{inferred}"
         yield from (f"      {name}: (secret, from {one_line(str(ref))})" for name, ref in action.secrets)
     yield from (f"      {_change(change)}" for change in action.changes)
     if action.kind is Kind.UPDATE and action.lifecycle and action.lifecycle_before:
@@ -69,7 +71,7 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
         for name, value in asdict(action.lifecycle).items():
             if before[name] != value:
                 yield f"      lifecycle.{name}: {_shown(before[name])} → {_shown(value)}"
-    if action.subject and not action.deposed and action.kind is not Kind.RETRY:
+    if action.subject and not action.deposed and action.kind not in (Kind.RETRY, Kind.UPDATE):
         yield f"      {_fate(action, action.subject)}"
 
 

@@ -204,16 +204,11 @@ def test_the_exit_code_tells_changes_only_when_asked(project: Project) -> None:
     project.expect(0, "plan", "--detailed-exitcode")
 
 
-def test_the_estimate_is_unknown_until_this_state_has_paid(project: Project, service: FakeService) -> None:
+def test_an_unknown_estimate_is_said_and_never_zero(project: Project, service: FakeService) -> None:
     project.declare(run("a", 100))
     first = project.plan().json["summary"]
     assert (first["samples"], first["estimated_cost_usd"]) == (100, None)
-    assert "unknown" in line_with(project.expect(0, "plan").stdout, "100", "samples")
-    project.apply()  # the service takes 0.05 a sample
-    project.declare(run("a", 100), run("b", 60))
-    second = project.plan().json["summary"]
-    assert second["samples"] == 60
-    assert second["estimated_cost_usd"] == pytest.approx(3.0)
+    assert "unknown" in line_with(project.expect(0, "plan").stdout, "100 samples to buy")
 
 
 def test_a_service_that_refuses_the_key_fails_the_plan(project: Project, service: FakeService) -> None:
