@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, TypeVar
 
 from state.records import JournalRecord, Phase, Record
@@ -23,7 +22,6 @@ def columns(kind: type[R]) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
-@cache
 def decoder(kind: type[R]) -> Callable[[Sequence[Any]], R]:
     """A function that makes a record of a row whose columns are in the order of the fields.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from reconciler.cli.options import Duration, open_project, plan_options, plannin
 from reconciler.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from reconciler.applying.interruption import Interruption
+    from reconciler.cli.telling import Telling
     from reconciler.model.changes import Plan
 
 
@@ -55,16 +58,15 @@ def apply(
     from reconciler.applying.interruption import Interruption
     from reconciler.cli.exits import code_of, standing_code
     from reconciler.cli.signals import stop_on_signals
-    from reconciler.cli.telling import JsonTelling, PlainTelling, Telling
     from reconciler.model.errors import UsageError
     from reconciler.pipeline import ApplyOptions, apply_plan, await_lock, make_plan, refuse_errors, working_runs
     from reconciler.planning.planfile import read_plan
-    from reconciler.views.paint import Paint
 
     if planfile is not None and (replace or no_refresh):
         raise UsageError("A saved plan is performed as it is: --replace and --no-refresh belong to `plan --out`.")
     project = open_project(session)
-    telling: Telling = JsonTelling(session) if as_json else PlainTelling(session, Paint(session.colour(sys.stdout)))
+    interruption = Interruption()
+    telling = _telling(session, as_json, interruption)
     await_lock(project, lock_timeout)
     made = read_plan(planfile) if planfile else make_plan(project, plan_options(replace, no_refresh))
     telling.plan(made)
@@ -75,13 +77,30 @@ def apply(
         ctx.exit(code)
     if planfile is None and made.has_changes:
         _consent(session, made, auto_approve, prune, as_json)
-    interruption = Interruption()
     stop_on_signals(interruption)
     wait = 0.0 if no_wait else wait_timeout
-    report = apply_plan(project, made, ApplyOptions(parallelism, wait, lock_timeout), interruption, telling.event)
+    try:
+        report = apply_plan(project, made, ApplyOptions(parallelism, wait, lock_timeout), interruption, telling.event)
+    finally:
+        telling.stop()
     code = code_of(report) or standing_code(made, strict)
     telling.close(report, code)
     ctx.exit(code)
+
+
+def _telling(session: Session, as_json: bool, interruption: Interruption) -> Telling:
+    """JSON if asked for, a live display on a terminal, plain lines elsewhere."""
+    from reconciler.cli.telling import JsonTelling, PlainTelling
+    from reconciler.views.paint import Paint
+
+    if as_json:
+        return JsonTelling(session)
+    paint = Paint(session.colour(sys.stdout))
+    if session.quiet or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return PlainTelling(session, paint)
+    from reconciler.cli.live import LiveTelling
+
+    return LiveTelling(session, paint, interruption)
 
 
 def _consent(session: Session, made: Plan, auto_approve: bool, prune: bool, as_json: bool) -> None:

@@ -15,11 +15,14 @@ def stop_on_signals(interruption: Interruption) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if interruption.reason and number == signal.SIGINT:
-            os.write(2, b"\nLeft at once. What was in flight is settled by the next apply.\n")
+            # A live display may have hidden the cursor.
+            show_cursor = b"\x1b[?25h" if os.isatty(2) else b""
+            os.write(2, show_cursor + b"\nLeft at once. What was in flight is settled by the next apply.\n")
             os._exit(130)
         if not interruption.reason:
             interruption.reason = name
-            os.write(2, b"\nStopping: waiting for what is in flight. Press Ctrl-C again to leave at once.\n")
+            if not os.isatty(1):  # on a terminal the live display says so
+                os.write(2, b"\nStopping: waiting for what is in flight. Press Ctrl-C again to leave at once.\n")
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)

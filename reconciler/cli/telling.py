@@ -1,4 +1,4 @@
-"""How an apply is told: plain lines, or JSON events. A live display is a third way."""
+"""How an apply is told: plain lines, or JSON events; on a terminal ``cli.live`` is the third way."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class Telling(Protocol):
     def close(self, report: Report, code: int) -> None:
         """It is over."""
 
+    def stop(self) -> None:
+        """Leave the terminal as it was found, whatever happened."""
+
 
 class PlainTelling:
     """Lines for people, logs and pipes."""
@@ -59,6 +62,9 @@ class PlainTelling:
         """The closing line and what to do."""
         self._session.say("\n" + "\n".join(closing_lines(report, self._paint)))
 
+    def stop(self) -> None:
+        """Nothing to give back."""
+
 
 class JsonTelling:
     """One JSON object a line."""
@@ -85,6 +91,9 @@ class JsonTelling:
     def close(self, report: Report, code: int) -> None:
         """The summary."""
         self._write(summary_event(report, next(iter(closing_lines(report, Paint()))), code, now()))
+
+    def stop(self) -> None:
+        """Nothing to give back."""
 
     def _write(self, item: dict[str, Any]) -> None:
         with self._guard:

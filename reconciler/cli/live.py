@@ -1,0 +1,77 @@
+"""The live display of an apply on a terminal."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from reconciler.applying.interruption import Interruption
+from reconciler.cli.session import Session
+from reconciler.model.changes import Plan
+from reconciler.model.events import Event, Report
+from reconciler.views.apply_text import PlainLines, closing_lines
+from reconciler.views.board import Board
+from reconciler.views.live import LiveBoard
+from reconciler.views.paint import Paint
+from reconciler.views.plan_text import plan_text
+
+_REFRESHES_A_SECOND = 4
+
+
+class LiveTelling:
+    """A board that redraws itself; what is over scrolls up. The terminal is left as it was found."""
+
+    def __init__(self, session: Session, paint: Paint, interruption: Interruption) -> None:
+        self._session = session
+        self._paint = paint
+        self._interruption = interruption
+        self._guard = threading.Lock()
+        self._console = Console(no_color=not paint.enabled, highlight=False, soft_wrap=False)
+        self._board = Board(PlainLines(paint), time.monotonic())
+        self._drawn = LiveBoard(self._board, self._console)
+        self._live: Live | None = None
+
+    def plan(self, plan: Plan) -> None:
+        """The plan as text."""
+        self._session.say(plan_text(plan, self._paint))
+
+    def nothing(self, code: int) -> None:
+        """The plan has said so."""
+
+    def event(self, event: Event) -> None:
+        """Take an event; the first one starts the display."""
+        with self._guard:
+            if self._live is None:
+                self._board.since = time.monotonic()
+                self._live = Live(
+                    get_renderable=self._render,
+                    console=self._console,
+                    refresh_per_second=_REFRESHES_A_SECOND,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                self._live.start()
+            line = self._board.handle(event, time.monotonic())
+            if line is not None:
+                self._console.print(Text.from_ansi(line), soft_wrap=True)
+
+    def close(self, report: Report, code: int) -> None:
+        """Take the display away, and leave the closing line."""
+        self.stop()
+        self._session.say("\n" + "\n".join(closing_lines(report, self._paint)))
+
+    def stop(self) -> None:
+        """Give the terminal back; also called when something goes wrong."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _render(self) -> LiveBoard:
+        self._drawn.now = time.monotonic()
+        self._drawn.stopping = self._interruption.reason
+        return self._drawn
