@@ -7,11 +7,11 @@ from __future__ import annotations
 import sys
 import traceback
 
-import click
-
+from reconciler.cli.session import Session
 from reconciler.model.changes import Plan
 from reconciler.model.errors import ConfigurationError, PlanError, PlanOutdated, ReconcilerError, ServiceError
 from reconciler.model.events import Report
+from reconciler.views.paint import Paint, escape
 from state.errors import StateError, StateLocked
 
 DONE, ERROR, CHANGES, LIMIT, OUTDATED, LOCKED, UNKNOWN, UNSUCCESSFUL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
@@ -39,24 +39,22 @@ def code_of(report: Report) -> int:
     return DONE
 
 
-def explain(problem: Exception) -> int:
+def explain(problem: Exception, session: Session) -> int:
     """Say what went wrong, and return the code. What nobody foresaw is a bug of ours, and says so."""
-    from reconciler.views.diagnostics import diagnostic_lines
-    from reconciler.views.paint import Paint, escape
-
-    paint = Paint(sys.stderr.isatty())
+    error = Paint(session.colour(sys.stderr))("error", "red", "bold")
     match problem:
+        case PlanError() if sys.stdout.isatty():
+            session.warn([f"{error}: The plan above has errors, so it can't be applied. Nothing was done."])
         case ConfigurationError() | PlanError():
-            lines = diagnostic_lines(problem.diagnostics, paint)
+            session.report(problem.diagnostics)
         case ServiceError():
-            lines = [f"{paint('error', 'red', 'bold')}: The service: {escape(str(problem))}"]
+            session.warn([f"{error}: The service: {escape(str(problem))}"])
         case ReconcilerError() | StateError():
-            lines = [f"{paint('error', 'red', 'bold')}: {escape(str(problem))}"]
+            session.warn([f"{error}: {escape(str(problem))}"])
         case _:
-            lines = [escape("".join(traceback.format_exception(problem)))]
-            lines.append("This is a bug in reconciler. Nothing is lost: what was bought is in the state.")
-    for line in [*lines, *map(escape, getattr(problem, "__notes__", ()))]:
-        click.echo(line, err=True, color=True)
+            session.warn([escape("".join(traceback.format_exception(problem)))])
+            session.warn(["This is a bug in reconciler. Nothing is lost: what was bought is in the state."])
+    session.warn(map(escape, getattr(problem, "__notes__", ())))
     if isinstance(problem, StateLocked):
         return LOCKED
     return OUTDATED if isinstance(problem, PlanOutdated) else ERROR

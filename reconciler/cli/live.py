@@ -34,6 +34,7 @@ class LiveTelling:
         self._board = Board(PlainLines(paint), time.monotonic())
         self._drawn = LiveBoard(self._board, self._console)
         self._live: Live | None = None
+        self._width = self._console.size.width
 
     def plan(self, plan: Plan) -> None:
         """The plan as text."""
@@ -74,4 +75,10 @@ class LiveTelling:
     def _render(self) -> LiveBoard:
         self._drawn.now = time.monotonic()
         self._drawn.stopping = self._interruption.reason
+        width = self._console.size.width
+        if self._live is not None and width < self._width:
+            # A terminal that got narrower has wrapped what was drawn: more lines are to be taken back than rich knows.
+            wrapped = sum(-(-drawn // width) for drawn in self._drawn.widths)
+            self._live._live_render._shape = (width, wrapped)
+        self._width = width
         return self._drawn

@@ -75,7 +75,8 @@ def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, qu
       reconciler plan               what would be done
       reconciler apply              do it
     """
-    ctx.obj = Session(Path(root), state_url, no_color, quiet)
+    session: Session = ctx.obj
+    session.root, session.state_url, session.no_color, session.quiet = Path(root), state_url, no_color, quiet
     if verbose:
         import logging
 
@@ -89,8 +90,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 still gets all of it
+    session = Session()
     try:
-        code = cli.main(prog_name="reconciler", standalone_mode=False)
+        code = cli.main(prog_name="reconciler", standalone_mode=False, obj=session)
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
     except click.ClickException as problem:
@@ -102,5 +104,5 @@ def main() -> None:
     except Exception as problem:  # noqa: BLE001 the one place: known errors become words, others keep their traceback
         from reconciler.cli.exits import explain
 
-        code = explain(problem)
+        code = explain(problem, session)
     sys.exit(code or 0)

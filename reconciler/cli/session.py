@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from reconciler.model.diagnostics import Diagnostic, Source
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Session:
-    """One invocation."""
+    """One invocation; filled in when the global options are read."""
 
-    root: Path
-    state_url: str | None
-    no_color: bool
-    quiet: bool
+    root: Path = field(default_factory=Path)
+    state_url: str | None = None
+    no_color: bool = False
+    quiet: bool = False
 
     def colour(self, stream: IO[str]) -> bool:
         """Whether a stream gets colour: only a terminal does."""
@@ -39,6 +44,28 @@ class Session:
         """Lines for standard error."""
         for line in lines:
             click.echo(line, err=True, color=True)
+
+    def source_line(self, source: Source) -> str | None:
+        """The line of a project's file that a diagnostic points at."""
+        try:
+            with (self.root / source.file).open(encoding="utf-8-sig", errors="replace", newline="\n") as file:
+                return next(itertools.islice(file, source.line - 1, None), None)
+        except OSError:
+            return None
+
+    def report(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Diagnostics on standard error: with their source lines on a terminal, a line each elsewhere."""
+        from reconciler.model.diagnostics import ordered
+        from reconciler.views.diagnostics import diagnostic_block, diagnostic_lines
+        from reconciler.views.paint import Paint
+
+        paint = Paint(self.colour(sys.stderr))
+        if not sys.stderr.isatty():
+            self.warn(diagnostic_lines(diagnostics, paint))
+            return
+        width = shutil.get_terminal_size().columns
+        for found in ordered(diagnostics):
+            self.warn(diagnostic_block(found, self.source_line, width, paint))
 
     @property
     def interactive(self) -> bool:

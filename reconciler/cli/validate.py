@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from reconciler.cli.session import Session, pass_session, to_json
@@ -23,8 +21,7 @@ def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
     from reconciler.cli.exits import DONE, ERROR
     from reconciler.model.errors import ConfigurationError
     from reconciler.pipeline import check_project
-    from reconciler.views.diagnostics import diagnostic_lines, validation_json
-    from reconciler.views.paint import Paint
+    from reconciler.views.diagnostics import validation_json
 
     runs = 0
     try:
@@ -36,7 +33,7 @@ def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
     if as_json:
         session.say(to_json(checked))
     else:
-        session.warn(diagnostic_lines(diagnostics, Paint(session.colour(sys.stderr))))
+        session.report(diagnostics)
         if checked["valid"]:
             session.tell(f"Valid: {runs:,} run{'' if runs == 1 else 's'} declared.")
         else:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.dataframer.advice import with_advice
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Outcome, Reply, judge_create, retry_after
 from reconciler.dataframer.parse import parse_json, parse_run, parse_spec, service_words
 from reconciler.dataframer.transport import Transport
@@ -19,21 +20,6 @@ _RUNS = "/api/dataframer/runs/"
 _SPECS = "/api/dataframer/specs/"
 _READ_SECONDS = 60.0
 _READ_TRIES = 4
-
-ADVICE = {
-    400: "the service finds the request wrong; correct the declaration",
-    401: "the API key is absent, wrong, expired or revoked; check [api] api_key and the variable that it names",
-    402: "the account's balance or plan does not allow it; nothing more is submitted until that is settled",
-    403: "the key is valid but may not do this; ask for the permission or use another key",
-    404: "there is no such thing, or it belongs to another account; check base_url, the id and the key",
-    429: "the service asks to slow down; try again later, or lower [apply] parallelism",
-}
-_ADVICE_5XX = "the service has a fault; nothing is lost, try again later"
-
-
-def advice(status: int) -> str:
-    """What a person can do about a status."""
-    return ADVICE.get(status, _ADVICE_5XX if status >= 500 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +146,4 @@ def _path(prefix: str, identifier: str) -> str:
 
 
 def _refusal(method: str, path: str, answer: Answer) -> str:
-    said = f"{method} {path}: HTTP {answer.status}: {service_words(answer.body)}"
-    hint = advice(answer.status)
-    return f"{said} ({hint})" if hint else said
+    return f"{method} {path}: {with_advice(answer.status, service_words(answer.body))}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from reconciler.dataframer.advice import with_advice
 from reconciler.dataframer.parse import parse_json, parse_run, service_words
 from reconciler.model.run import Run
 
@@ -119,7 +120,8 @@ def judge_create(reply: Reply) -> Outcome:
 
 
 def _judge_answer(answer: Answer) -> Outcome:
-    words = f"HTTP {answer.status}: {service_words(answer.body)}"
+    said = service_words(answer.body)
+    words, advised = f"HTTP {answer.status}: {said}", with_advice(answer.status, said)
     match classify_status(answer.status, "retry-after" in answer.headers):
         case Class.ACCEPTED:
             run = parse_run(parse_json(answer.body))
@@ -127,9 +129,9 @@ def _judge_answer(answer: Answer) -> Outcome:
                 return Unknown(f"HTTP {answer.status} without a usable run id")
             return Accepted(run)
         case Class.REJECTED:
-            return Rejected(answer.status, words, stop=False)
+            return Rejected(answer.status, advised, stop=False)
         case Class.REJECTED_STOP:
-            return Rejected(answer.status, words, stop=True)
+            return Rejected(answer.status, advised, stop=True)
         case Class.LATER:
             return Later(answer.status, words, retry_after(answer.headers))
         case Class.UNKNOWN:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from reconciler.model.diagnostics import Diagnostic, Severity, ordered
+from reconciler.model.diagnostics import Diagnostic, Severity, Source, ordered
+from reconciler.views.excerpt import excerpt
 from reconciler.views.paint import Paint, one_line
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
@@ -20,6 +22,32 @@ def diagnostic_line(found: Diagnostic, paint: Paint) -> str:
         part for part in (f"{found.summary}: {found.detail}" if found.detail else found.summary, found.fix) if part
     )
     return f"{place}{severity}: {address}{one_line(said)}"
+
+
+LineOf = Callable[[Source], str | None]
+
+
+def diagnostic_block(found: Diagnostic, line_of: LineOf, width: int, paint: Paint) -> list[str]:
+    """For terminals: what happened, where, the line with a marker, and what to do. ``line_of`` reads a source line."""
+    severity = paint(found.severity.value, _STYLES[found.severity], "bold")
+    lines = [f"{severity}: {paint(one_line(found.summary), 'bold')}"]
+    if found.source is not None:
+        address = f" ({one_line(found.address)})" if found.address else ""
+        gutter = " " * len(str(found.source.line))
+        lines.append(f"{gutter}{paint('-->', 'cyan')} {one_line(str(found.source))}{address}")
+        line = line_of(found.source)
+        if line is not None and line.strip():
+            lines += excerpt(line, found.source, width, paint)
+    elif found.address:
+        lines.append(f"  {paint('-->', 'cyan')} {one_line(found.address)}")
+    lines += _wrapped(found.detail, "  ", width)
+    lines += _wrapped(found.fix, "  ", width)
+    return [*lines, ""]
+
+
+def _wrapped(text: str, indent: str, width: int) -> list[str]:
+    filled = textwrap.wrap(one_line(text), max(width - len(indent), 40), break_long_words=False, break_on_hyphens=False)
+    return [indent + line for line in filled]
 
 
 def diagnostic_lines(diagnostics: Iterable[Diagnostic], paint: Paint, most_warnings: int | None = None) -> list[str]:

@@ -25,10 +25,13 @@ class LiveBoard:
         self._console = console
         self.now = board.since
         self.stopping = ""
+        self.widths: list[int] = []  # of the lines drawn last
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.height or console.size.height
-        yield from self.lines(options.max_width, height, ascii_only=options.ascii_only)
+        lines = list(self.lines(options.max_width, height, ascii_only=options.ascii_only))
+        self.widths = [line.cell_len for line in lines]
+        yield from lines
 
     def lines(self, width: int, height: int, ascii_only: bool = False) -> Iterator[Text]:
         """The live part: at most ``height`` less a few lines, each at most ``width`` wide."""
