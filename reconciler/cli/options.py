@@ -11,14 +11,15 @@ import click
 from reconciler.cli.session import Session
 
 if TYPE_CHECKING:
-    from reconciler.pipeline import PlanOptions, Project
+    from reconciler.pipeline import PlanOptions
+    from reconciler.project import Project
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def open_project(session: Session) -> Project:
     """The project of this invocation. Raises ConfigurationError with everything that is wrong."""
-    from reconciler.pipeline import read_project
+    from reconciler.project import read_project
 
     return read_project(session.root, os.environ, session.state_url)
 

@@ -7,9 +7,9 @@ import threading
 from typing import Any, Protocol
 
 from reconciler.cli.session import Session
+from reconciler.clock import now
 from reconciler.model.changes import Plan
 from reconciler.model.events import Event, Report
-from reconciler.pipeline import now
 from reconciler.views.apply_text import PlainLines, closing_lines
 from reconciler.views.events_json import event_json, plan_events, summary_event, version_event
 from reconciler.views.paint import Paint

@@ -20,7 +20,7 @@ def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
     """
     from reconciler.cli.exits import DONE, ERROR
     from reconciler.model.errors import ConfigurationError
-    from reconciler.pipeline import check_project
+    from reconciler.project import check_project
     from reconciler.views.diagnostics import validation_json
 
     runs = 0
