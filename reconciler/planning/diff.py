@@ -205,7 +205,7 @@ def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded) ->
             Precondition(current.run_id if current else None, standing),
             before=sent_request(current) if current else None,
             lifecycle_before=lifecycle,
-            subject=progress(current),
+            subject=progress(current) if there else None,
         )
     ]
 

@@ -1,0 +1,1 @@
+"""The decision table, row by row: cases as data."""
