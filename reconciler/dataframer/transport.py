@@ -160,7 +160,7 @@ TRANSPORT_ERRORS = (
     OSError,  # also ssl.SSLError
     AnswerTooLarge,
     NotNow,
-    UnicodeError,
+    ValueError,  # a URL or a header that can't be encoded
 )
 
 

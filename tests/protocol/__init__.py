@@ -1,0 +1,1 @@
+"""What an answer proves, and how submissions move through their phases."""
