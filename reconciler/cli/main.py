@@ -20,6 +20,7 @@ COMMANDS = {
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
+    "emulator": ("emulator", "emulator", "The built-in service, for any client on this machine."),
     "version": ("version", "version", "Show the version."),
 }
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.transport import HttpTransport
+from reconciler.model.errors import UsageError
 
-EMULATOR_DATABASE = Path(".reconciler") / "emulator.db"
-_EMULATED = "http://emulator.localhost"  # never resolved: its transport opens no socket
+if TYPE_CHECKING:
+    from reconciler.dataframer.emulator.core import Emulator
+
+EMULATOR_DATABASE: Final = Path(".reconciler") / "emulator.db"
+_EMULATED: Final = "http://emulator.localhost"  # never resolved: its transport opens no socket
 
 
 def connect(base_url: str, root: Path, api_key: Callable[[], str]) -> Client:
@@ -19,9 +24,21 @@ def connect(base_url: str, root: Path, api_key: Callable[[], str]) -> Client:
     if base_url != "emulator":
         key = api_key()
         return Client(HttpTransport(base_url, lambda: key))
-    from reconciler.dataframer.emulator.core import Emulator
     from reconciler.dataframer.emulator.transport import EmulatorTransport
 
-    emulator = Emulator(root / EMULATOR_DATABASE)
+    emulator = open_emulator(root / EMULATOR_DATABASE)
     transport = HttpTransport(_EMULATED, lambda: "emulator", lambda: EmulatorTransport(emulator))
     return Client(transport, closing=emulator.close)
+
+
+def open_emulator(database: Path) -> Emulator:
+    """The emulator over a file. Raises UsageError for a file or for faults that it can't use."""
+    from reconciler.dataframer.emulator.core import Emulator
+    from reconciler.dataframer.emulator.storage import UnusableDatabase
+
+    try:
+        return Emulator(database)
+    except UnusableDatabase as problem:
+        raise UsageError(f"The emulator's file can't be used: {problem} Remove {database} to start anew.") from None
+    except ValueError as problem:
+        raise UsageError(f"RECONCILER_EMULATOR_FAULTS: {problem}") from None

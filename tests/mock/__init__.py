@@ -1,0 +1,1 @@
+"""Our client against a mock of the API that others wrote."""

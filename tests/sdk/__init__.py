@@ -1,0 +1,1 @@
+"""The official SDK, unchanged, against the emulator as a real process."""
