@@ -4,12 +4,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 RUN := .venv/bin/python -m reconciler
 WORKERS ?= 4
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check format docs clean
 
 help:
 	@echo "make demo    set up, then plan, apply and plan again on the built-in emulator (no account, no network)"
 	@echo "make test    set up, then run every test"
 	@echo "make check   lint, types"
+	@echo "make docs    make anew what the pages show: tutorial, commands, screencast"
 	@echo "make clean   remove .venv and what the demo made"
 
 .venv/bin/python:
@@ -41,6 +42,11 @@ check: .venv/.developing
 format: .venv/.developing
 	.venv/bin/python -m ruff check --fix .
 	.venv/bin/python -m ruff format .
+
+docs: .venv/.developing
+	.venv/bin/python -m tests.docs.commands
+	.venv/bin/python -m tests.docs.tutorial
+	.venv/bin/python -m tests.docs.screencast
 
 clean:
 	rm -rf .venv examples/quickstart/.reconciler

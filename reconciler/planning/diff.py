@@ -193,10 +193,7 @@ def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded) ->
     elif standing is StatusClass.WORKING and lifecycle.on_remove != "keep":  # row 10
         kind, why = Kind.CANCEL, "not declared any more"
     else:  # row 11
-        kind, why = (
-            Kind.FORGET,
-            "not declared any more; the run stays on the service" if there else "not declared any more",
-        )
+        kind, why = Kind.FORGET, "not declared any more"
     return [
         Action(
             kind,
