@@ -14,7 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "tutorial.md"
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-# What differs from run to run: ids (files hold them, so their sizes), seconds, and how often a run was looked at before it came to rest.
+# What differs from run to run: ids (files hold them, so their sizes too), seconds, and how often a run was looked at
+# before it came to rest.
 _MASKS = (
     (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"after \d+ s"), "after <n> s"),
