@@ -14,7 +14,7 @@ from reconciler.views.paint import one_line
 _STYLES = {RunStatus.PROCESSING: "cyan", RunStatus.PENDING: "dim"}
 _SPARE_LINES = 4  # above the live part, so that what scrolls up can be read
 _NARROWEST_BAR, _WIDEST_BAR = 6, 40
-_STATUS, _COUNTS, _TIMES = 10, 15, 16
+_STATUS, _COUNTS, _TIMES = 10, 15, 18
 
 
 class LiveBoard:
@@ -65,6 +65,7 @@ class LiveBoard:
         counts = f"{row.completed:,}/{row.samples:,}" if row.samples else f"{row.completed:,}"
         text.append(counts.rjust(_COUNTS))
         text.append(_times(self.now - row.since, row.eta(self.now)), "dim")
+        text.truncate(self._console.size.width)
         return text
 
     def _overall(self, width: int, ascii_only: bool) -> Text:
