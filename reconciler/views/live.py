@@ -43,7 +43,9 @@ class LiveBoard:
         name = max(min(longest, width - fixed - _NARROWEST_BAR, max(width // 3, 12)), 8)
         bar = min(width - fixed - name, _WIDEST_BAR)
         for row in rows:
-            yield self._row(row, name, bar, ascii_only)
+            line = self._row(row, name, bar, ascii_only)
+            line.truncate(width)
+            yield line
         hidden = len(board.rows) - len(rows)
         if hidden:
             working = sum(1 for row in board.rows.values() if row.status is RunStatus.PROCESSING)
@@ -65,7 +67,6 @@ class LiveBoard:
         counts = f"{row.completed:,}/{row.samples:,}" if row.samples else f"{row.completed:,}"
         text.append(counts.rjust(_COUNTS))
         text.append(_times(self.now - row.since, row.eta(self.now)), "dim")
-        text.truncate(self._console.size.width)
         return text
 
     def _overall(self, width: int, ascii_only: bool) -> Text:

@@ -69,7 +69,7 @@ def test_it_fits_the_terminal(size: tuple[int, int], runs: int, ascii_only: bool
     assert "6,200/10,000" in text
     if ascii_only:
         assert "━" not in text
-    if runs == 1000:
+    if runs == 1000 and size[0] >= 60:
         assert "more (1 working, 1,000 waiting in all)" in text
 
 
