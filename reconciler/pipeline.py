@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
+import urllib.parse
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.applying.apply import apply
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.record import Author, Recorder
+from reconciler.applying.resolve import Decision
+from reconciler.applying.resolve import resolve as resolve_submissions
 from reconciler.applying.sending import Sender
+from reconciler.applying.settle import Examiner, Settler, foresee
+from reconciler.applying.settling import DEAD_SECONDS, SETTLE_SECONDS, Patience, in_words
 from reconciler.applying.submission import Pace
 from reconciler.applying.tools import Options, Tools
 from reconciler.clock import now
-from reconciler.dataframer.client import Client
+from reconciler.config.settings import is_loopback
+from reconciler.dataframer.client import Client, Listing
 from reconciler.git import git_state
 from reconciler.model.changes import Plan
 from reconciler.model.diagnostics import Diagnostic
@@ -28,7 +35,7 @@ from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unan
 from reconciler.planning.specs import Specs, fetch_specs, look_up_names, remembered, resolve
 from reconciler.project import Project
 from state.errors import StateMissing
-from state.records import Meta, Snapshot
+from state.records import Meta, Phase, Snapshot
 from state.store import Store
 
 
@@ -73,14 +80,15 @@ class _Planning:
         found += self._project.desired.diagnostics
         found += observed.diagnostics
         busy = store is not None and store.holder() is not None
-        recorded = lay_over(snapshot, (), observed, busy)
+        snapshot, foreseen = self._foresee(snapshot, observed, busy)
+        recorded = lay_over(snapshot, (), observed, busy, foreseen)
         needy = [*needs_history(instances, recorded, options.replace), *(owed.address for owed in snapshot.owed)]
         history = store.attempts(needy) if store and needy else []
-        recorded = lay_over(snapshot, history, observed, busy)
+        recorded = lay_over(snapshot, history, observed, busy, foreseen)
         if self._asked:
             wanted = unanswered([item for item in instances if item.address in set(needy)], recorded, observed)
             observed = fetch(self._asked, observed, wanted)
-            recorded = lay_over(snapshot, history, observed, busy)
+            recorded = lay_over(snapshot, history, observed, busy, foreseen)
         decisions = diff(instances, recorded, options.replace)
         if self._client is not None:
             spec_ids = [a.after.spec_id for a in decisions.actions if a.buys and a.after]
@@ -90,6 +98,17 @@ class _Planning:
         where = self._project.desired.where
         around = Circumstances(base_url, at, self._asked is not None, meta, where, self._heading(busy))
         return plan(instances, decisions, specs, found, around)
+
+    def _foresee(self, snapshot: Snapshot, observed: Observed, busy: bool) -> tuple[Snapshot, dict[str, str]]:
+        """What will become of unknown submissions, as an apply would settle them now; in memory."""
+        if self._asked is None or self._store is None or not snapshot.open or observed.listed is None:
+            return snapshot, {}
+        ours = {a: attempt for a, attempt in snapshot.open.items() if not (busy and attempt.phase is Phase.SENDING)}
+        examiner = _examiner(self._project, self._store, self._asked)
+        examiner.patience = replace(examiner.patience, lists=1)  # one list must do for a forecast
+        verdicts = examiner.examine(replace(snapshot, open=ours), Listing(observed.listed, None))
+        words = {a: in_words(a, verdicts[attempt.attempt_id]) for a, attempt in ours.items()}
+        return foresee(snapshot, verdicts), words
 
     def _resolved(self, specs: Specs) -> tuple[list[Instance], Specs, list[Diagnostic]]:
         """Instances with their specs, after asking for followed versions and seed datasets that are not known."""
@@ -169,11 +188,12 @@ def apply_plan(
         sender = Sender(client, recorder, settings.timeout, project.secret, tell)
         sender.check_secrets(ref for action in approved.actions for _, ref in action.secrets)
         recorder.specs(approved.specs)
-        tools = Tools(store, client, recorder, sender, interruption, tell, now)
+        settler = Settler(_examiner(project, store, client), recorder, settings.resubmit_absent_after)
+        tools = Tools(store, client, recorder, sender, settler, interruption, tell, now)
         pace = Pace(options.parallelism or settings.parallelism, settings.submit_rate)
-        return apply(
-            approved, tools, Options(pace, settings.max_active, options.wait_seconds, options.lock_seconds, "apply")
-        )
+        unknown = any(item.kind == "unknown" for item in approved.unmet)
+        wait, lock = options.wait_seconds, options.lock_seconds
+        return apply(approved, tools, Options(pace, settings.max_active, wait, lock, unknown=unknown))
     finally:
         client.close()
         store.close()
@@ -190,6 +210,19 @@ def await_lock(project: Project, seconds: float) -> None:
             with store.lock("apply", seconds):
                 pass
     finally:
+        store.close()
+
+
+def resolve_unknown(project: Project, pattern: str, decision: Decision, lock_seconds: float) -> list[str]:
+    """Carry out a person's decision about unknown submissions; returns a line for each. Raises UsageError."""
+    client = project.connect()
+    store = project.open_state()
+    try:
+        with store.lock("resolve", lock_seconds):
+            examiner = _examiner(project, store, client)
+            return resolve_submissions(pattern, decision, examiner, _recorder(project, store, "resolve"))
+    finally:
+        client.close()
         store.close()
 
 
@@ -215,6 +248,22 @@ def refuse_errors(made: Plan) -> None:
     """A plan with errors can't be applied. Raises PlanError."""
     if not made.valid:
         raise PlanError(made.diagnostics)
+
+
+def _examiner(project: Project, store: Store, client: Client) -> Examiner:
+    return Examiner(store, client, patience(project), project.settings.timeout, time.time)
+
+
+def patience(project: Project) -> Patience:
+    """How long unknown submissions are waited for. Tests may shorten it, where nothing real can be bought."""
+    base_url = project.settings.base_url
+    if not (project.settings.emulated or is_loopback(urllib.parse.urlsplit(base_url).hostname or "")):
+        return Patience()
+    settle, dead = (project.environ.get(f"RECONCILER_{name}_SECONDS") for name in ("SETTLE", "DEAD"))
+    try:
+        return Patience(float(settle or SETTLE_SECONDS), float(dead or DEAD_SECONDS))
+    except ValueError:
+        raise UsageError("RECONCILER_SETTLE_SECONDS and RECONCILER_DEAD_SECONDS are numbers of seconds.") from None
 
 
 def _recorder(project: Project, store: Store, command: str) -> Recorder:

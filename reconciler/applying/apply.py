@@ -10,13 +10,14 @@ from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
 from reconciler.applying.follow import Follower, Target
 from reconciler.applying.preconditions import Fresh, check_action
 from reconciler.applying.record import Prepared
+from reconciler.applying.settling import Standing, Verdict, in_words
 from reconciler.applying.submission import Wave
 from reconciler.applying.submit import Submitter
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
 from reconciler.model.errors import PlanOutdated, ServiceError
-from reconciler.model.events import Report, Started
+from reconciler.model.events import Failed, Report, Started, Submitted, Told, Unsettled
 from reconciler.model.run import Run, is_final
 from state.records import Phase
 
@@ -34,13 +35,16 @@ class _Apply:
         self._teller = Teller(tools.tell)
         self._follower = Follower(tools.client, tools.recorder, tools.tell, tools.interruption, tools.now)
         self._ender = Ender(tools, self._teller, self._follower, options.command)
+        self._unknown: dict[str, Kind] = {}  # by attempt id: what this apply submitted, and nobody knows
+        self._followed: set[str] = set()  # adopted runs
         self._deadline = None if options.wait_seconds is None else time.monotonic() + options.wait_seconds
 
     def run(self) -> Report:
         tools, options, report = self._tools, self._options, self._teller.report
         waiting: list[Action] = []
-        if self._plan.has_changes:
+        if self._plan.has_changes or options.unknown:
             with tools.store.lock(options.command, options.lock_seconds):
+                self._settle()
                 todo = self._begin()
                 waiting = self._wave([action for action in todo if action.buys])
                 self._others([action for action in todo if not action.buys])
@@ -57,11 +61,48 @@ class _Apply:
             why = report.stopped or tools.interruption() or "as many runs as max_active are at work"
             self._teller.failed(action, "deferred", f"not submitted: {why}; apply again")
         if options.wait_seconds != 0:
-            self._ender.settle(self._follower.until(lambda active: False, self._deadline))
+            self._follow()
+        report.unsettled = [_unsettled(attempt.address, verdict) for attempt, verdict in tools.settler.settled.open()]
         report.unfinished = len(self._follower.active)
         report.interrupted = tools.interruption()
         report.timed_out = bool(options.wait_seconds) and not report.interrupted and report.unfinished > 0
         return report
+
+    def _follow(self) -> None:
+        """Follow every run to its end, and settle what is unknown, until only a person can help."""
+        settler = self._tools.settler
+        while True:
+            self._ender.settle(self._follower.until(lambda active: self._is_due(), self._deadline))
+            if settler.due is None or not self._may_go_on():
+                return
+            left = settler.due - time.time()
+            if self._deadline is not None:
+                left = min(left, self._deadline - time.monotonic())
+            self._tools.interruption.wait(left)
+            if self._may_go_on():
+                with self._tools.store.lock(self._options.command, FINISHING_LOCK_SECONDS):
+                    self._settle()
+                    self._ender.stop_displaced(self._plan.actions)
+
+    def _is_due(self) -> bool:
+        due = self._tools.settler.due
+        return due is not None and time.time() >= due
+
+    def _settle(self) -> None:
+        """One pass over the unknown submissions, under the lock; adopted runs are followed."""
+        before = {attempt.attempt_id for attempt, _ in self._tools.settler.settled.open()}
+        settled = self._tools.settler.settle()
+        for attempt_id, verdict in settled.verdicts.items():
+            attempt, run = settled.attempts[attempt_id], verdict.run
+            if verdict.standing is Standing.ADOPT and run is not None and run.id not in self._followed:
+                self._followed.add(run.id)
+                self._tools.tell(Submitted(attempt.address, run.id, self._unknown.get(attempt_id, Kind.CREATE)))
+                if not run.status.final:
+                    self._follower.add([Target(attempt.address, run.id)])
+            if verdict.standing is Standing.ADOPT and verdict.confirmed and attempt_id in self._unknown:
+                self._teller.report.count(self._unknown.pop(attempt_id))
+            elif attempt_id not in before:
+                self._tools.tell(Told(f"{attempt.address}: unknown so far; {in_words(attempt.address, verdict)}"))
 
     def _begin(self) -> list[Action]:
         """Which actions are still to be done; what a plan has done already counts as done."""
@@ -75,7 +116,7 @@ class _Apply:
                 todo.append(action)
         owed = {item.run_id for item in self._tools.store.snapshot().owed}
         displaced = {action.subject.run_id for action in self._plan.actions if action.subject}
-        if not todo and owed.isdisjoint(displaced):
+        if self._plan.actions and not todo and owed.isdisjoint(displaced):
             raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
         self._tools.recorder.begin(self._plan)
         return todo
@@ -115,10 +156,15 @@ class _Apply:
                 case Phase.REJECTED:
                     self._teller.failed(action, "rejected", f"the service refused it: {why}")
                 case Phase.UNKNOWN:
-                    self._teller.failed(action, "unknown", f"the outcome of its submission is unknown: {why}")
+                    self._unknown[attempt_id] = action.kind
+                    self._tools.tell(
+                        Failed(action.address, "unknown", f"nobody knows yet whether it was bought: {why}")
+                    )
                 case _:
                     trouble = "error" if wave.unreachable else "deferred"
                     self._teller.failed(action, trouble, f"not submitted: {wave.stopped or why}; apply again")
+        if self._unknown:
+            self._settle()
 
     def _look(self, actions: Iterable[Action]) -> Fresh:
         """One list call under the lock: the baseline, and what preconditions are held against."""
@@ -197,3 +243,7 @@ class _Apply:
 def _target(action: Action, run_id: str) -> Target:
     samples = action.after.samples if action.after else None
     return Target(action.address, run_id, samples, action.lifecycle.min_samples if action.lifecycle else 0)
+
+
+def _unsettled(address: str, verdict: Verdict) -> Unsettled:
+    return Unsettled(address, verdict.standing.value, in_words(address, verdict))

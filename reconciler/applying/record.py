@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
 from reconciler.model.request import Lifecycle, canonical_json
-from reconciler.model.run import Run, Spec
+from reconciler.model.run import Run, Spec, is_final
 from state.group import GroupCommit
 from state.records import (
     Advance,
@@ -30,6 +31,7 @@ from state.records import (
     SpecRecord,
     Write,
 )
+from state.rules import OBSERVED_COLUMNS
 from state.store import Store
 
 
@@ -130,6 +132,60 @@ class Recorder:
             what = f"{item.action.kind}: {commit.note or (f'run {run.id}' if run else '')}"
             writes.append(self._event(commit.phase.lower(), item.action.address, what, commit.attempt_id, run))
         self._group.commit(writes)
+
+    def left_behind(self, attempt: AttemptRecord) -> None:
+        """A process ended while this was being sent: nobody knows."""
+        self._settle(attempt, Phase.UNKNOWN, "the process ended while it was being sent")
+
+    def adopt(self, attempt: AttemptRecord, run: Run, confirmed: bool) -> None:
+        """The run is this submission's: provisionally, or for good. What an answer would have brought comes with it:
+        an older run of the address that still works is owed its cancel.
+        """
+        now = self._now()
+        note = "adopted" if confirmed else "adopted provisionally"
+        writes: list[Write] = [
+            Advance(attempt.attempt_id, Phase.ACCEPTED, now, note, run.id, provisional=not confirmed),
+            observation(run, now),
+            self._event("adopted", attempt.address, f"{note}: run {run.id}", attempt.attempt_id, run),
+        ]
+        if confirmed:
+            for other in self._store.attempts([attempt.address]):
+                working = other.run_id and not is_final(other.status) and other.gone_at is None
+                if working and other.attempt_id != attempt.attempt_id:
+                    reason = f"replaced by run {run.id}"
+                    writes.append(Put(OwedRecord(str(other.run_id), attempt.address, reason, now)))
+        self._store.commit(writes)
+
+    def reopen(self, attempt: AttemptRecord, why: str) -> None:
+        """A provisional adoption does not hold: the submission is unknown again, and the run before is current."""
+        now = self._now()
+        older = [
+            other
+            for other in self._store.attempts([attempt.address])
+            if other.run_id and not other.provisional and other.number < attempt.number
+        ]
+        unseen: dict[str, Any] = dict.fromkeys(OBSERVED_COLUMNS)
+        unknown = replace(
+            attempt, phase=Phase.UNKNOWN, run_id=None, provisional=False, settled_at=now, note=why, **unseen
+        )
+        record = self._store.snapshot().instances.get(attempt.address)
+        writes: list[Write] = [Put(unknown), self._event("reopened", attempt.address, why, attempt.attempt_id)]
+        if record is not None:
+            writes.insert(1, Put(replace(record, attempt_id=older[-1].attempt_id if older else None)))
+        self._store.commit(writes)
+
+    def abandon(self, attempt: AttemptRecord, why: str) -> None:
+        """A person gave it up."""
+        self._settle(attempt, Phase.ABANDONED, why)
+
+    def resubmit(self, attempt: AttemptRecord, why: str) -> None:
+        """It is certain, or decided, that no run came of it: it may be sent again by the next apply."""
+        self._settle(attempt, Phase.PREPARED, why)
+
+    def _settle(self, attempt: AttemptRecord, phase: Phase, why: str) -> None:
+        now = self._now()
+        event = self._event(f"settled_{phase.lower()}", attempt.address, why, attempt.attempt_id)
+        self._store.commit([Advance(attempt.attempt_id, phase, now, why), event])
 
     def update(self, action: Action, record: InstanceRecord) -> None:
         """Record a changed lifecycle."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.record import Recorder
 from reconciler.applying.sending import Sender
+from reconciler.applying.settle import Settler
 from reconciler.applying.submission import Pace
 from reconciler.dataframer.client import Client
 from reconciler.model.changes import Action
@@ -23,6 +24,7 @@ class Tools:
     client: Client
     recorder: Recorder
     sender: Sender
+    settler: Settler
     interruption: Interruption
     tell: Callable[[Event], None]
     now: Callable[[], str]
@@ -36,6 +38,7 @@ class Options:
     max_active: int = 0
     wait_seconds: float | None = None
     lock_seconds: float = 0.0
+    unknown: bool = False  # the plan saw submissions that are not certain
     command: str = "apply"
 
 

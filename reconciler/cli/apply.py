@@ -71,7 +71,8 @@ def apply(
     made = read_plan(planfile) if planfile else make_plan(project, plan_options(replace, no_refresh))
     telling.plan(made)
     refuse_errors(made)
-    if not made.has_changes and not working_runs(made):
+    unknown = any(item.kind == "unknown" for item in made.unmet)
+    if not made.has_changes and not unknown and not working_runs(made):
         code = standing_code(made, strict)
         telling.nothing(code)
         ctx.exit(code)

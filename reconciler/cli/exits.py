@@ -18,17 +18,15 @@ DONE, ERROR, CHANGES, LIMIT, OUTDATED, LOCKED, UNKNOWN, UNSUCCESSFUL, INTERRUPTE
 
 
 def standing_code(plan: Plan, strict: bool) -> int:
-    """The code of what an apply leaves as it stands: unknown submissions, and with ``strict`` every unmet run."""
-    if any(item.kind == "unknown" for item in plan.unmet):
-        return UNKNOWN
-    return UNSUCCESSFUL if strict and plan.unmet else DONE
+    """The code of what an apply leaves as it stands: with ``strict`` every unmet run."""
+    return UNSUCCESSFUL if strict and any(item.kind != "unknown" for item in plan.unmet) else DONE
 
 
 def code_of(report: Report) -> int:
     """The code of an apply's own doings; where several fit: 130, 6, 1, 4, 7."""
     if report.interrupted:
         return INTERRUPTED
-    if report.troubles("unknown"):
+    if report.unsettled:
         return UNKNOWN
     if report.troubles("rejected", "error"):
         return ERROR

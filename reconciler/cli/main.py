@@ -17,6 +17,7 @@ COMMANDS = {
     "validate": ("validate", "validate", "Check the project's files, offline."),
     "plan": ("plan", "plan", "Show what would be done, and change nothing."),
     "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
+    "resolve": ("resolve", "resolve", "Decide what became of an unknown submission."),
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),

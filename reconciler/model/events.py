@@ -79,6 +79,17 @@ class Ending:
     short: bool = False  # fewer samples than its instance wants
 
 
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A submission that is not certain: ``standing`` is "waiting", "adopt" (provisionally), "ambiguous" or "absent";
+    ``why`` says what will become of it, or what a person has to decide.
+    """
+
+    address: str
+    standing: str
+    why: str
+
+
 @dataclass(slots=True)
 class Report:
     """What an apply has done, for the closing line and the exit code."""
@@ -86,6 +97,7 @@ class Report:
     done: dict[Kind, int] = field(default_factory=dict)
     endings: list[Ending] = field(default_factory=list)
     failures: list[Failed] = field(default_factory=list)
+    unsettled: list[Unsettled] = field(default_factory=list)
     unfinished: int = 0  # followed runs that still work
     timed_out: bool = False
     interrupted: str = ""  # the signal's name

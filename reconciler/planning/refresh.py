@@ -77,8 +77,14 @@ def unanswered(instances: Iterable[Instance], recorded: Recorded, observed: Obse
     return wanted
 
 
-def lay_over(snapshot: Snapshot, history: Iterable[AttemptRecord], observed: Observed, busy: bool) -> Recorded:
-    """The recorded side as it is now."""
+def lay_over(
+    snapshot: Snapshot,
+    history: Iterable[AttemptRecord],
+    observed: Observed,
+    busy: bool,
+    foreseen: Mapping[str, str] | None = None,
+) -> Recorded:
+    """The recorded side as it is now. ``foreseen``: what will become of open submissions, in words, by address."""
     listed = {run.id: run for run in observed.listed or ()}
 
     def now(attempt: AttemptRecord) -> AttemptRecord:
@@ -100,6 +106,7 @@ def lay_over(snapshot: Snapshot, history: Iterable[AttemptRecord], observed: Obs
         history={address: tuple(attempts) for address, attempts in by_address.items()},
         owed=tuple((owed, owners.get(owed.run_id)) for owed in snapshot.owed),
         busy=busy,
+        foreseen=foreseen or {},
     )
 
 

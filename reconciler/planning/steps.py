@@ -125,16 +125,16 @@ def _dropped(comparison: Comparison, current: AttemptRecord | None) -> tuple[Fie
     return tuple(FieldChange(name, before.get(name), None) for name in comparison.extra) if before else ()
 
 
-def unknown(address: Address, attempt: AttemptRecord, busy: bool, instance: Instance | None) -> Unmet:
-    """Row 1."""
-    if attempt.provisional:
-        why = f"run {attempt.run_id} was adopted for an unknown submission, provisionally"
-    elif attempt.phase is Phase.SENDING and busy:
+def unknown(address: Address, attempt: AttemptRecord, busy: bool, instance: Instance | None, foreseen: str) -> Unmet:
+    """Row 1. ``foreseen``: what will become of it."""
+    if attempt.phase is Phase.SENDING and busy:
         why = "is being submitted by an apply that is at work"
     else:
-        why = f"its submission of {attempt.prepared_at} has an unknown outcome; it is never sent again by itself"
-    source = instance.source if instance else None
-    return Unmet(address, "unknown", why, source, attempt.run_id)
+        known = foreseen or "it is never sent again by itself"
+        why = f"its submission of {attempt.prepared_at} has an unknown outcome: {known}"
+        status = f" ({attempt.status}, {attempt.samples_completed or 0:,} samples)" if attempt.status else ""
+        why += f"; provisionally run {attempt.run_id}{status}" if attempt.run_id else ""
+    return Unmet(address, "unknown", why, instance.source if instance else None, attempt.run_id)
 
 
 def unmet(instance: Instance, kind: str, why: str, current: AttemptRecord) -> Unmet:

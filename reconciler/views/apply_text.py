@@ -68,7 +68,8 @@ def closing_lines(report: Report, paint: Paint) -> Iterator[str]:
     working = [f"{report.unfinished:,} still working"] if report.unfinished else []
     troubles = Counter(failure.trouble for failure in report.failures)
     failed = [f"{count:,} {_TROUBLES[trouble]}" for trouble, count in troubles.items()]
-    title = "Apply incomplete" if troubles or report.interrupted else "Apply complete"
+    failed += [f"{len(report.unsettled):,} unknown"] if report.unsettled else []
+    title = "Apply incomplete" if troubles or report.unsettled or report.interrupted else "Apply complete"
     first = ", ".join(done) or "nothing changed"
     second = ", ".join([*ends, *working, *failed])
     line = f"{title}: {first}.{f' {second}.' if second else ''}"
@@ -89,11 +90,10 @@ _TROUBLES = {
 
 
 def _advice(report: Report) -> Iterator[str]:
-    if report.troubles("unknown"):
-        yield (
-            "The outcome of a submission is unknown: a run may have been bought. It is never sent again by itself, and "
-            "nothing else is done for its address until that is settled."
-        )
+    for unsettled in report.unsettled:
+        yield f"! {one_line(unsettled.address)}: nobody knows yet whether it was bought; {one_line(unsettled.why)}"
+    if report.unsettled:
+        yield "What is unknown is never sent again by itself; `reconciler apply` looks again."
     if report.troubles("outdated"):
         yield "Something changed since the plan was made. Plan again, and review that."
     if report.stopped:
