@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from state.errors import StateError
-from state.records import Write
 from state.store import Store
+from state.writes import Write
 
 
 @dataclass(slots=True, eq=False)

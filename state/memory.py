@@ -16,26 +16,20 @@ from state.errors import StateConflict, StateLocked, invalid
 from state.lock import describe
 from state.records import (
     OPEN_PHASES,
-    Advance,
     ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
-    Forget,
     Holder,
     InstanceRecord,
     JournalRecord,
     Meta,
-    Observe,
     OwedRecord,
-    Pay,
     PlanActionRecord,
-    Put,
     Snapshot,
     SpecRecord,
-    Write,
-    is_decision,
 )
+from state.writes import Advance, Forget, Observe, Pay, Put, Write, is_decision
 
 _ABSENT: Any = object()
 

@@ -7,7 +7,8 @@ import dataclasses
 from typing import Any
 
 from state.errors import StateConflict, invalid
-from state.records import Advance, AttemptRecord, Observe, Phase
+from state.records import AttemptRecord, Phase
+from state.writes import Advance, Observe
 
 FINAL_STATUSES = ("SUCCEEDED", "FAILED", "CANCELED")
 SETTLED_PHASES = (Phase.ACCEPTED, Phase.REJECTED, Phase.UNKNOWN, Phase.ABANDONED)

@@ -38,10 +38,9 @@ from state.records import (
     Record,
     Snapshot,
     SpecRecord,
-    Write,
-    is_decision,
 )
 from state.rows import columns, decoder
+from state.writes import Write, is_decision
 from state.writing import apply_writes
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from state.records import (
     Meta,
     PlanActionRecord,
     Snapshot,
-    Write,
 )
+from state.writes import Write
 
 
 class Store(Protocol):

@@ -7,20 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from state.errors import invalid
-from state.records import (
-    Advance,
-    AttemptRecord,
-    Forget,
-    InstanceRecord,
-    Observe,
-    OwedRecord,
-    Pay,
-    Put,
-    Record,
-    Write,
-)
+from state.records import AttemptRecord, InstanceRecord, OwedRecord, Record
 from state.rows import as_dict
 from state.rules import FINAL_STATUSES, OBSERVED_COLUMNS, SETTLED_PHASES
+from state.writes import Advance, Forget, Observe, Pay, Put, Write
 
 if TYPE_CHECKING:
     from sqlite_utils.db import Table

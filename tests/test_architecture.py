@@ -16,11 +16,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.model": (),
     "reconciler.git": (),
     "reconciler.clock": (),
-    "reconciler.dataframer": ("reconciler", "reconciler.model", "state.records"),
+    "reconciler.dataframer": ("reconciler", "reconciler.model", "state.records", "state.writes"),
     "reconciler.dataframer.emulator": ("reconciler.dataframer.emulator",),
     "reconciler.config": ("reconciler.model", "reconciler.dataframer.fields", "reconciler.dataframer.catalogue"),
     "reconciler.planning": (
-        "reconciler", "reconciler.model", "reconciler.dataframer", "state.records", "state.rules",
+        "reconciler", "reconciler.model", "reconciler.dataframer", "state.records", "state.rules", "state.writes",
     ),
     "reconciler.applying": ("reconciler.model", "reconciler.dataframer", "state"),
     "reconciler.views": ("reconciler", "reconciler.model", "reconciler.views", "state.records"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reconciler.applying.rows import new_attempt, new_instance
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import observation
@@ -15,24 +16,19 @@ from reconciler.model.request import Lifecycle, canonical_json
 from reconciler.model.run import Run, Spec, is_final
 from state.group import GroupCommit
 from state.records import (
-    Advance,
     ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
-    Forget,
     InstanceRecord,
-    Observe,
     OwedRecord,
-    Pay,
     Phase,
     PlanActionRecord,
-    Put,
     SpecRecord,
-    Write,
 )
 from state.rules import OBSERVED_COLUMNS
 from state.store import Store
+from state.writes import Advance, Forget, Observe, Pay, Put, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +102,14 @@ class Recorder:
         baseline = BaselineRecord(
             str(uuid.uuid4()), now, listing.date, canonical_json(spec_ids), canonical_json(there), newest
         )
-        prepared = [self._attempt(action, attempts.get(action.address, []), baseline, now) for action in actions]
+        prepared = [
+            Prepared(new_attempt(action, attempts.get(action.address, []), baseline, self.apply_id, now), action)
+            for action in actions
+        ]
         writes: list[Write] = [Put(baseline)]
         for item in prepared:
             if item.action.address not in known:
-                writes.append(Put(self._instance(item.action, None, now)))
+                writes.append(Put(new_instance(item.action, None, now)))
             writes += [Put(item.attempt), *self._begun(item.action, item.attempt.attempt_id)]
         self._store.commit(writes)
         self._prepared |= {item.attempt.attempt_id: item for item in prepared}
@@ -124,7 +123,7 @@ class Recorder:
         run = commit.run
         writes: list[Write] = [Advance(commit.attempt_id, commit.phase, now, commit.note, run.id if run else None)]
         if commit.phase is Phase.ACCEPTED and run is not None:
-            writes.append(Put(self._instance(item.action, commit.attempt_id, now)))
+            writes.append(Put(new_instance(item.action, commit.attempt_id, now)))
             writes.append(observation(run, now))
             writes += self._displaced(item.action, f"replaced by run {run.id}", now)
             writes += self._done(item.action, commit.attempt_id)
@@ -197,7 +196,7 @@ class Recorder:
     def reuse(self, action: Action, attempt: AttemptRecord) -> None:
         """Make the run of an older attempt current again."""
         now = self._now()
-        writes: list[Write] = [Put(self._instance(action, attempt.attempt_id, now))]
+        writes: list[Write] = [Put(new_instance(action, attempt.attempt_id, now))]
         writes += self._displaced(action, f"run {attempt.run_id} is used again", now)
         writes.append(self._event("reused", action.address, action.reason, attempt.attempt_id))
         self._store.commit([*writes, Pay(str(attempt.run_id), now), *self._done(action, attempt.attempt_id)])
@@ -233,34 +232,6 @@ class Recorder:
         writes = self._done(action, None)
         if writes:
             self._store.commit(writes)
-
-    def _attempt(self, action: Action, before: list[AttemptRecord], baseline: BaselineRecord, now: str) -> Prepared:
-        request = action.after
-        if request is None:
-            raise AssertionError(f"{action.address}: a purchase without a request")
-        declared = request
-        for name in action.inferred:
-            declared = declared.without(name)
-        leftover = next((attempt for attempt in before if attempt.phase is Phase.PREPARED), None)
-        number = leftover.number if leftover else max((attempt.number for attempt in before), default=0) + 1
-        attempt = AttemptRecord(
-            attempt_id=leftover.attempt_id if leftover else str(uuid.uuid4()),
-            address=action.address,
-            number=number,
-            phase=Phase.PREPARED,
-            request_digest=declared.digest,
-            rerun=request.rerun,
-            sent_json=canonical_json(request.body()),
-            inferred_json=canonical_json(action.inferred),
-            spec_id=request.spec_id,
-            prepared_at=now,
-            apply_id=self.apply_id,
-            baseline_id=baseline.baseline_id,
-        )
-        return Prepared(attempt, action)
-
-    def _instance(self, action: Action, attempt_id: str | None, now: str) -> InstanceRecord:
-        return InstanceRecord(action.address, attempt_id, (action.lifecycle or Lifecycle()).to_json(), now)
 
     def _displaced(self, action: Action, reason: str, now: str) -> list[Write]:
         if not action.stops or action.subject is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.model.request import canonical_json
 from reconciler.model.run import Run
-from state.records import Observe
+from state.writes import Observe
 
 
 def observation(run: Run, at: str) -> Observe:

@@ -17,8 +17,9 @@ from reconciler.model.request import Instance
 from reconciler.model.run import Run, is_final, is_known_status
 from reconciler.planning.comparison import is_open, needs_report
 from reconciler.planning.diff import Recorded
-from state.records import AttemptRecord, Observe, Snapshot
+from state.records import AttemptRecord, Snapshot
 from state.rules import observe
+from state.writes import Observe
 
 _FETCHES_AT_ONCE = 10
 

@@ -19,7 +19,8 @@ from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, lay_over
 from reconciler.planning.specs import Specs, remembered, resolve
 from state.memory import MemoryStore
-from state.records import AttemptRecord, InstanceRecord, OwedRecord, Phase, Put, SpecRecord, Write
+from state.records import AttemptRecord, InstanceRecord, OwedRecord, Phase, SpecRecord
+from state.writes import Put, Write
 
 SPEC = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"
 AT = "2026-01-01T00:00:00.000Z"

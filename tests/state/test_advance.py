@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from state.errors import StateInvalid
-from state.records import Advance, Observe, Phase, Put
+from state.records import Phase
 from state.store import Store
+from state.writes import Advance, Observe, Put
 from tests.state.samples import T1, T2, attempt, instance
 
 

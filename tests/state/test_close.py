@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from state.errors import StateInvalid
-from state.records import Put
 from state.store import Store
+from state.writes import Put
 from tests.state.samples import instance
 
 

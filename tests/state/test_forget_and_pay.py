@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from state.records import Forget, Pay, Phase, Put
+from state.records import Phase
 from state.store import Store
+from state.writes import Forget, Pay, Put
 from tests.state.samples import T0, T1, T2, attempt, instance, owed
 
 

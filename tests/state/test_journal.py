@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from state.records import Advance, JournalRecord, Phase, Put
+from state.records import JournalRecord, Phase
 from state.store import Store
+from state.writes import Advance, Put
 from tests.state.samples import T0, T1, T2, attempt
 
 

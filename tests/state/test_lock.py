@@ -8,8 +8,8 @@ import time
 import pytest
 
 from state.errors import StateLocked
-from state.records import Put
 from state.store import Store
+from state.writes import Put
 from tests.state.samples import instance
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from state.records import Observe, Phase, Put
+from state.records import Phase
 from state.store import Store
+from state.writes import Observe, Put
 from tests.state.samples import T1, T2, attempt
 
 ACCEPTED = attempt(phase=Phase.ACCEPTED, run_id="run-1")

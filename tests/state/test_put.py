@@ -7,8 +7,9 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from state.errors import StateInvalid
-from state.records import ApplyRecord, AttemptRecord, BaselineRecord, OwedRecord, Phase, PlanActionRecord, Put
+from state.records import ApplyRecord, AttemptRecord, BaselineRecord, OwedRecord, Phase, PlanActionRecord
 from state.store import Store
+from state.writes import Put
 from tests.state import samples
 from tests.state.samples import T0, T1, attempt, event, instance, owed, spec
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from state.errors import StateConflict
-from state.records import Advance, Phase, Put, Write
+from state.records import Phase
 from state.store import Store
+from state.writes import Advance, Put, Write
 from tests.state.samples import T1, T2, attempt
 
 OWNED = attempt(phase=Phase.ACCEPTED, run_id="run-1")

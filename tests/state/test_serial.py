@@ -5,20 +5,9 @@ from __future__ import annotations
 import pytest
 
 from state.errors import StateInvalid
-from state.records import (
-    RECORD_TYPES,
-    UNDECIDED_RECORDS,
-    Advance,
-    ApplyRecord,
-    Forget,
-    Observe,
-    Pay,
-    Phase,
-    Put,
-    Write,
-    is_decision,
-)
+from state.records import RECORD_TYPES, ApplyRecord, Phase
 from state.store import Store
+from state.writes import UNDECIDED_RECORDS, Advance, Forget, Observe, Pay, Put, Write, is_decision
 from tests.state.samples import T0, T1, attempt, event, instance, owed, spec
 
 DECISIONS: list[Write] = [

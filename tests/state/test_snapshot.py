@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from state.records import Forget, Phase, Put
+from state.records import Phase
 from state.store import Store
+from state.writes import Forget, Put
 from tests.state.samples import URL, attempt, instance
 
 

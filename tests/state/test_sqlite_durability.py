@@ -20,7 +20,8 @@ COMMIT = """
 import os, signal, threading
 from pathlib import Path
 from state.group import GroupCommit
-from state.records import Advance, Phase, Put
+from state.records import Phase
+from state.writes import Advance, Put
 from state.sqlite import open_sqlite
 from tests.state.samples import T1, URL, attempt, event, instance
 store = open_sqlite(Path(sys.argv[1]), base_url=URL, create=True)
@@ -100,7 +101,7 @@ store.close()
 def test_threads_share_a_connection(opened: Opened) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from state.records import Put
+    from state.writes import Put
     from tests.state.samples import attempt
 
     store = opened()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from state.records import Put
 from state.sqlite import SqliteStore
+from state.writes import Put
 from tests.state.samples import instance
 
 Opened = Callable[..., SqliteStore]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from state.errors import StateReadOnly
-from state.records import Put
 from state.sqlite import SqliteStore, open_sqlite
+from state.writes import Put
 from tests.state.samples import URL, attempt, instance, run, traces
 
 Opened = Callable[..., SqliteStore]
@@ -39,7 +39,7 @@ def test_the_log_of_a_killed_writer_is_read_and_left(path: Path) -> None:
 import os, signal
 from pathlib import Path
 from state.sqlite import open_sqlite
-from state.records import Put
+from state.writes import Put
 from tests.state.samples import URL, instance
 store = open_sqlite(Path(sys.argv[1]), base_url=URL, create=True)
 store.commit([Put(instance())])

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from state.errors import StateBusy, StateCorrupt, StateMissing, StateNewer, StateOutdated, StateUnwritable
-from state.records import Put
 from state.sqlite import SqliteStore
+from state.writes import Put
 from tests.state.samples import attempt, event, instance, run, traces
 
 Opened = Callable[..., SqliteStore]

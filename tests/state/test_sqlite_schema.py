@@ -14,9 +14,10 @@ from sqlite_utils import Database, Migrations
 
 from state.connection import SCHEMA_VERSION
 from state.migrations import MIGRATIONS
-from state.records import RECORD_TYPES, Advance, JournalRecord, Observe, Phase, Put, Record
+from state.records import RECORD_TYPES, JournalRecord, Phase, Record
 from state.rows import columns
 from state.sqlite import SqliteStore
+from state.writes import Advance, Observe, Put
 from tests.state.samples import T1, URL, attempt, instance, script
 
 Opened = Callable[..., SqliteStore]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from state.errors import StateError
 from state.memory import MemoryStore
-from state.records import Advance, Forget, Observe, Pay, Phase, Put, Write
+from state.records import Phase
 from state.sqlite import open_sqlite
 from state.store import Store
+from state.writes import Advance, Forget, Observe, Pay, Put, Write
 from tests.state.samples import T0, T1, T2, URL, attempt, event, instance, owed
 
 TIMES = st.sampled_from([T0, T1, T2])

@@ -1,0 +1,43 @@
+"""Actions to new rows of the state. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from reconciler.model.changes import Action
+from reconciler.model.request import Lifecycle, canonical_json
+from state.records import AttemptRecord, BaselineRecord, InstanceRecord, Phase
+
+
+def new_attempt(
+    action: Action, before: Sequence[AttemptRecord], baseline: BaselineRecord, apply_id: str, now: str
+) -> AttemptRecord:
+    """The attempt of a purchase, as PREPARED; a leftover PREPARED one of the address is taken up again."""
+    request = action.after
+    if request is None:
+        raise AssertionError(f"{action.address}: a purchase without a request")
+    declared = request
+    for name in action.inferred:
+        declared = declared.without(name)
+    leftover = next((attempt for attempt in before if attempt.phase is Phase.PREPARED), None)
+    number = leftover.number if leftover else max((attempt.number for attempt in before), default=0) + 1
+    return AttemptRecord(
+        attempt_id=leftover.attempt_id if leftover else str(uuid.uuid4()),
+        address=action.address,
+        number=number,
+        phase=Phase.PREPARED,
+        request_digest=declared.digest,
+        rerun=request.rerun,
+        sent_json=canonical_json(request.body()),
+        inferred_json=canonical_json(action.inferred),
+        spec_id=request.spec_id,
+        prepared_at=now,
+        apply_id=apply_id,
+        baseline_id=baseline.baseline_id,
+    )
+
+
+def new_instance(action: Action, attempt_id: str | None, now: str) -> InstanceRecord:
+    """The row of an address as the action wants it; ``attempt_id``: whose run is current."""
+    return InstanceRecord(action.address, attempt_id, (action.lifecycle or Lifecycle()).to_json(), now)

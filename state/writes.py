@@ -1,0 +1,72 @@
+"""What a commit may hold: a closed union of writes. What each does to a row is said in ``rules``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from state.records import ApplyRecord, EventRecord, Phase, Record, SpecRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Insert the record, or replace the row with the same key. A new AttemptRecord is journalled with its phase."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop the instance row of an address. Its attempts stay."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Move an attempt to another phase and journal it. ACCEPTED brings the run id, and makes the run current."""
+
+    attempt_id: str
+    phase: Phase
+    at: str
+    note: str | None = None
+    run_id: str | None = None
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """What the service says of a run. Keyed by run id; a final status never goes back; None leaves a column alone."""
+
+    run_id: str
+    at: str
+    status: str | None = None
+    samples_completed: int | None = None
+    samples_failed: int | None = None
+    total_cost: float | None = None
+    spec_version: int | None = None
+    reported_json: str | None = None
+    files_json: str | None = None
+    run_created_at: str | None = None
+    run_completed_at: str | None = None
+    gone: bool | None = None  # True: sets gone_at to ``at``; False: clears it
+
+
+@dataclass(frozen=True, slots=True)
+class Pay:
+    """An owed cancel is done: the run is final, or gone."""
+
+    run_id: str
+    at: str
+
+
+Write = Put | Forget | Advance | Observe | Pay
+
+# Progress and caches are written often and decide nothing: they leave the serial alone.
+UNDECIDED_RECORDS = (SpecRecord, ApplyRecord, EventRecord)
+
+
+def is_decision(write: Write) -> bool:
+    """Whether a commit that holds this write raises the serial."""
+    if isinstance(write, Put):
+        return not isinstance(write.record, UNDECIDED_RECORDS)
+    return not isinstance(write, Observe)
