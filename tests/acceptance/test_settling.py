@@ -10,6 +10,7 @@ import pytest
 from tests.acceptance.project import Project, run, said
 from tests.service import TICKETS, FakeService, answers
 
+pytestmark = pytest.mark.timeout(400)  # three unknown outcomes in a row make an apply pause for 30 s
 SOON = {"RECONCILER_SETTLE_SECONDS": "0.5", "RECONCILER_DEAD_SECONDS": "2"}
 LATER = {"RECONCILER_SETTLE_SECONDS": "0.5", "RECONCILER_DEAD_SECONDS": "3600"}
 
