@@ -126,17 +126,34 @@ def _declared(instance: Instance, recorded: Recorded, replace: bool) -> list[Dec
         return keep(instance, current, comparison, record)
     if better is not None:  # row 5
         return [reuse(instance, better, current)]
+    asked = next((old for old in reversed(history) if _counts(old) and compare(instance.request, old).exact), None)
+    exhausted = asked is not None and _exhausted(instance, asked, history)
     if current is None:
         last = next((attempt for attempt in reversed(history) if _counts(attempt)), None)
-        forgotten = last is not None and compare(instance.request, last).exact
-        if last is None or not forgotten:  # row 6
+        if asked is None or not (exhausted or asked is last):  # row 6
             return [buy(instance, Kind.CREATE, why_create(history), None, Comparison())]
-        current, comparison = last, Comparison()
+        return _repeat(instance, asked, history, record, None)
     if not comparison.exact:  # row 7
         if instance.lifecycle.on_change == "keep":
             return kept(instance, current, comparison, record)
+        if asked is not None and exhausted:  # rows 8 and 9 hold for a request, also where another one is current
+            return _repeat(instance, asked, history, record, current)
         return [buy(instance, Kind.REPLACE, why_replace(comparison), current, comparison)]
-    return _repeat(instance, current, history, record)
+    given_up = asked if asked is not None and asked.phase is Phase.ABANDONED else None
+    return _repeat(instance, given_up or current, history, record, current)
+
+
+def _exhausted(instance: Instance, asked: AttemptRecord, history: tuple[AttemptRecord, ...]) -> bool:
+    """Whether a request was given up, or FAILED as often as it may be bought."""
+    if asked.phase is Phase.ABANDONED:
+        return True
+    return standing_of(asked) is StatusClass.FAILED and _bought(instance, history) >= instance.lifecycle.max_attempts
+
+
+def _bought(instance: Instance, history: tuple[AttemptRecord, ...]) -> int:
+    """How many times the request was bought in all."""
+    same = sum(1 for attempt in history if attempt.run_id and compare(instance.request, attempt).exact)
+    return max(same, 1)
 
 
 def _counts(attempt: AttemptRecord) -> bool:
@@ -146,18 +163,20 @@ def _counts(attempt: AttemptRecord) -> bool:
 
 
 def _repeat(
-    instance: Instance, current: AttemptRecord, history: tuple[AttemptRecord, ...], record: InstanceRecord | None
+    instance: Instance,
+    current: AttemptRecord,
+    history: tuple[AttemptRecord, ...],
+    record: InstanceRecord | None,
+    displaced: AttemptRecord | None,
 ) -> list[Decision]:
-    """Rows 8 and 9: the same request did not bring what is wanted."""
+    """Rows 8 and 9: the same request did not bring what is wanted. ``displaced``: the recorded current run."""
     standing = standing_of(current)
     if standing is StatusClass.FAILED:
-        digest = instance.request.digest
-        bought = sum(1 for attempt in history if attempt.run_id and attempt.request_digest == digest)
-        bought = max(bought, 1)
+        bought = _bought(instance, history)
         most = instance.lifecycle.max_attempts
         if bought < most:
             why = f"run {current.run_id} FAILED; attempt {bought + 1} of {most}"
-            return [buy(instance, Kind.RETRY, why, current if record else None, Comparison(), retried=current)]
+            return [buy(instance, Kind.RETRY, why, displaced, Comparison(), retried=current)]
         why = f"FAILED, and bought {bought} of {most} times; raise max_attempts or rerun, or use --replace"
         return _unmet(instance, "failed", why, current, record)
     raise_it = "raise rerun or use --replace to buy it again"

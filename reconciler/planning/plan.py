@@ -42,8 +42,9 @@ def plan(
     for action in actions:
         found.extend(check_purchase(action, specs, around.where) if action.buys else ())
         found.extend(_protected(action, instances))
-    if not instances and any(not action.deposed for action in actions):
-        found.append(_empty(len(actions)))
+    standing = sum(1 for action in actions if not action.deposed) + len(decisions.unmet)
+    if not instances and standing:
+        found.append(_empty(standing))
     return Plan(
         plan_id=str(uuid.uuid4()),
         tool_version=__version__,

@@ -62,7 +62,8 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
     yield f"{title}{subject}  {one_line(action.reason)}{where}"
     if action.kind in (Kind.CREATE, Kind.RETRY) and action.after:
         for name, value in action.after.fields:
-            inferred = " (the newest)" if name in action.inferred else ""
+            origin = " (as before)" if action.kind is Kind.RETRY else " (the newest)"
+            inferred = origin if name in action.inferred else ""
             yield f"      {name}: {one_line(_shown(value))}{inferred}"
         yield from (f"      {name}: (secret, from {one_line(str(ref))})" for name, ref in action.secrets)
     yield from (f"      {_change(change)}" for change in action.changes)
