@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +11,6 @@ from reconciler.applying.preconditions import Fresh, check_action
 from reconciler.applying.record import Prepared
 from reconciler.applying.settling import Standing, Verdict, in_words
 from reconciler.applying.submission import Wave
-from reconciler.applying.submit import Submitter
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
@@ -141,9 +139,9 @@ class _Apply:
 
     def _submit(self, prepared: list[Prepared]) -> None:
         tools = self._tools
-        wave = Wave([item.attempt.attempt_id for item in prepared], self._options.pace, random.Random())
+        wave = Wave([item.attempt.attempt_id for item in prepared], self._options.pace, tools.random)
         tools.sender.take(prepared)
-        Submitter(wave, tools.sender.commit, tools.sender.send).run(tools.interruption)
+        tools.drive(wave, tools.sender, tools.interruption)
         self._teller.report.stopped = self._teller.report.stopped or wave.stopped
         for item in prepared:
             attempt_id, action = item.attempt.attempt_id, item.action

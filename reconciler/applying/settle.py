@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from reconciler.applying.claims import Pending, is_candidate
 from reconciler.applying.record import Recorder
-from reconciler.applying.settling import Patience, Pending, Standing, Verdict, is_candidate, settle
+from reconciler.applying.settling import Patience, Standing, Verdict, settle
 from reconciler.dataframer.client import Client, Listing
 from reconciler.model.run import Run
 from state.records import AttemptRecord, Phase, Snapshot

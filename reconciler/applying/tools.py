@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,7 +10,8 @@ from reconciler.applying.interruption import Interruption
 from reconciler.applying.record import Recorder
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Settler
-from reconciler.applying.submission import Pace
+from reconciler.applying.submission import Pace, Wave
+from reconciler.applying.submit import drive
 from reconciler.dataframer.client import Client
 from reconciler.model.changes import Action
 from reconciler.model.events import Done, Event, Failed, Report
@@ -18,7 +20,9 @@ from state.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What an apply works with. ``now`` gives ISO 8601 in UTC; ``tell`` must be quick."""
+    """What an apply works with. ``now`` gives ISO 8601 in UTC; ``tell`` must be quick; ``drive`` performs a wave's
+    effects to its end, with threads unless a simulation brings its own way; ``random`` is for jitter.
+    """
 
     store: Store
     client: Client
@@ -28,6 +32,8 @@ class Tools:
     interruption: Interruption
     tell: Callable[[Event], None]
     now: Callable[[], str]
+    drive: Callable[[Wave, Sender, Interruption], None] = drive
+    random: random.Random = field(default_factory=random.Random)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.applying.claims import Pending, fits, is_candidate
 from reconciler.applying.matching import certain_runs, groups_of, matching_size
-from reconciler.applying.settling import Patience, Pending, Standing, Verdict, fits, is_candidate, settle
+from reconciler.applying.settling import Patience, Standing, Verdict, settle
 from reconciler.model.run import Run, RunStatus
 
 SPEC = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"
