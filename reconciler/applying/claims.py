@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.applying.matching import certain_runs, components, groups_of, matching_size
+from reconciler.applying.matching import Group, certain_runs, components, groups_of, matching_size
 from reconciler.dataframer.fields import LIST_FIELDS, NEVER_REPORTED
 from reconciler.model.request import canonical_json, normal
 from reconciler.model.run import Run
 
 CLOCK_TOLERANCE: Final = 300.0  # between our baseline and the service's created_at
-_DISPUTED: Final = "runs may be its own or another submission's, or differ from it in what the service reports"
+_SHARED: Final = "runs fit it that fit other submissions as well"
+_NEAR: Final = "a run of its spec and size differs in what the service reports"
 # The service reports null for these where the stage is off.
 _NULLED: Final = (
     "revision_model",
@@ -114,33 +115,56 @@ class Claim:
     for_good: bool = False  # more time changes nothing
 
 
-def claims_of(
-    pendings: Sequence[Pending], edges: Mapping[str, Sequence[str]], fitting: Mapping[str, Sequence[str]]
-) -> dict[str, Claim]:
-    """Match submissions with the runs that they may be. Only a run that fits is ever a submission's own."""
-    kinds = {pending.attempt_id: pending.kind for pending in pendings}
-    groups = groups_of(edges, kinds)
+def claims_of(pendings: Sequence[Pending], fitting: Mapping[str, Sequence[str]]) -> dict[str, Claim]:
+    """Match submissions with the runs that fit them: a run is one's own where every largest matching says so."""
     claims: dict[str, Claim] = {}
-    for component in components(groups):
-        wanted = set(component)
-        members = [p for p in pendings if (p.kind, tuple(sorted(edges[p.attempt_id]))) in wanted]
-        rivals = sorted({run_id for _, found in component for run_id in found})
-        exact = groups_of({p.attempt_id: fitting[p.attempt_id] for p in members}, kinds)
-        explained = len(rivals) == len(members) == matching_size(exact)  # each has one that fits, and none is left
+    for members, rivals, groups in _connected(pendings, fitting):
         if len(rivals) > len(members):
-            said = f"{len(rivals)} runs may be those of {len(members)} submission(s)"
-            claims |= {p.attempt_id: Claim(None, tuple(rivals), said, for_good=True) for p in members}
+            said = f"{len(rivals)} runs fit {len(members)} submission(s)"
+            claims |= {p.attempt_id: Claim(None, rivals, said, for_good=True) for p in members}
             continue
-        certain = certain_runs(exact if explained else {group: groups[group] for group in component})
+        certain = certain_runs(groups)
         for kind in dict.fromkeys(pending.kind for pending in members):
             equals = [pending for pending in members if pending.kind == kind]
-            exactly = {run_id for pending in equals for run_id in fitting[pending.attempt_id]}
-            mine = [run_id for run_id in certain.get(kind, []) if run_id in exactly]
+            mine = certain.get(kind, [])
             owned = _deal(equals, mine)
             for pending in equals:
-                may_be = tuple(run_id for run_id in edges[pending.attempt_id] if run_id not in mine)
-                claims[pending.attempt_id] = Claim(owned.get(pending.attempt_id), may_be, _DISPUTED)
+                may_be = tuple(run_id for run_id in fitting[pending.attempt_id] if run_id not in mine)
+                claims[pending.attempt_id] = Claim(owned.get(pending.attempt_id), may_be, _SHARED)
     return claims
+
+
+def doubted(
+    pendings: Sequence[Pending], fitting: Mapping[str, Sequence[str]], near: Mapping[str, Sequence[str]]
+) -> dict[str, Claim]:
+    """Submissions of which nothing can be said for good, because a near run may be theirs, or that of one which they
+    share runs with. There is no doubt where each of them has a run that fits, and no run is left over.
+    """
+    either = {attempt_id: [*found, *near[attempt_id]] for attempt_id, found in fitting.items()}
+    claims: dict[str, Claim] = {}
+    for members, rivals, _ in _connected(pendings, either):
+        if not any(near[p.attempt_id] for p in members):
+            continue
+        exact = groups_of(
+            {p.attempt_id: fitting[p.attempt_id] for p in members}, {p.attempt_id: p.kind for p in members}
+        )
+        if not len(rivals) == len(members) == matching_size(exact):
+            claims |= {p.attempt_id: Claim(None, tuple(either[p.attempt_id]), _NEAR) for p in members}
+    return claims
+
+
+def _connected(
+    pendings: Sequence[Pending], edges: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[list[Pending], tuple[str, ...], dict[Group, int]]]:
+    """Submissions that hang together by runs, with those runs and their groups."""
+    groups = groups_of(edges, {pending.attempt_id: pending.kind for pending in pendings})
+    of_group: dict[Group, list[Pending]] = {}
+    for pending in pendings:
+        of_group.setdefault((pending.kind, tuple(sorted(edges[pending.attempt_id]))), []).append(pending)
+    for component in components(groups):
+        members = [pending for group in component for pending in of_group[group]]
+        rivals = tuple(sorted({run_id for _, found in component for run_id in found}))
+        yield members, rivals, {group: groups[group] for group in component}
 
 
 def _deal(members: Sequence[Pending], certain: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
-from reconciler.applying.claims import Claim, Pending, claims_of, fits, near_runs
+from reconciler.applying.claims import Claim, Pending, claims_of, doubted, fits, near_runs
 from reconciler.model.run import Run
 
 SETTLE_SECONDS: Final = 60.0
@@ -81,15 +81,15 @@ def settle(
     """
     runs = {run.id: run for found in candidates.values() for run in found}
     fitting = {p.attempt_id: [run.id for run in candidates[p.attempt_id] if fits(p, run)] for p in pendings}
-    near = near_runs(pendings, candidates, fitting)
-    either = {attempt_id: [*found, *near[attempt_id]] for attempt_id, found in fitting.items()}
-    early, late = claims_of(pendings, fitting, fitting), claims_of(pendings, either, fitting)
-    return {
-        p.attempt_id: _judge(
-            p, (late if now >= p.deadline + patience.dead else early)[p.attempt_id], runs, now, complete_at, patience
-        )
-        for p in pendings
-    }
+    claims = claims_of(pendings, fitting)
+    doubts = doubted(pendings, fitting, near_runs(pendings, candidates, fitting))
+    verdicts = {}
+    for pending in pendings:
+        claim = claims[pending.attempt_id]
+        if now >= pending.deadline + patience.dead:
+            claim = doubts.get(pending.attempt_id, claim)
+        verdicts[pending.attempt_id] = _judge(pending, claim, runs, now, complete_at, patience)
+    return verdicts
 
 
 def _judge(

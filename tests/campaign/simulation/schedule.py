@@ -202,9 +202,10 @@ class _Schedule:
     def _audit(self) -> None:
         attempts = self.store.attempts()
         owner = {attempt.run_id: attempt for attempt in attempts if attempt.run_id}
-        # Submissions with identical bodies can't be told apart, so they are counted together.
+        # Submissions with identical bodies can't be told apart, so they are counted together. A run that was cancelled
+        # for a successor does not count: who wants it back has to buy it again.
         asked = Counter(body for body, _, _ in {(a.sent_json, a.address, a.request_digest) for a in attempts})
-        bought = Counter(canonical_json(run.body) for run in self.world.runs if run.origin)
+        bought = Counter(canonical_json(run.body) for run in self.world.runs if run.origin and not run.canceled)
         for body, count in bought.items():
             if count > asked[body]:
                 self._violated(f"bought {count} times, wanted {asked[body]} times: {body}")
@@ -213,6 +214,10 @@ class _Schedule:
                 self._violated(f"{run.id} of {run.origin.address} is lost")
             if run.id in owner and _sent(owner[run.id]) != run.body and not _covers(run, owner[run.id]):
                 self._violated(f"{run.id} is recorded for {owner[run.id].address}, which asked for something else")
+        for attempt in attempts:
+            baseline = self.store.baseline(attempt.baseline_id) if attempt.baseline_id else None
+            if baseline and attempt.run_id and attempt.run_id in json.loads(baseline.run_ids_json):
+                self._violated(f"{attempt.address} was given {attempt.run_id}, which was there before")
         snapshot = self.store.snapshot()
         for owed in snapshot.owed:
             run = next(run for run in self.world.runs if run.id == owed.run_id)
