@@ -16,7 +16,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.model": (),
     "reconciler.git": (),
     "reconciler.clock": (),
-    "reconciler.dataframer": ("reconciler", "reconciler.model", "state.records", "state.writes"),
+    "reconciler.dataframer": ("reconciler", "reconciler.model", "state.records", "state.rules", "state.writes"),
     "reconciler.dataframer.emulator": ("reconciler.dataframer.emulator",),
     "reconciler.config": ("reconciler.model", "reconciler.dataframer.fields", "reconciler.dataframer.catalogue"),
     "reconciler.planning": (
