@@ -9,7 +9,7 @@ from pathlib import Path
 
 from state.errors import StateCorrupt, StateNewer, StateUnwritable
 
-SCHEMA_VERSION = 1  # the number of migrations; also in PRAGMA user_version and in meta
+SCHEMA_VERSION = 2  # the number of migrations; also in PRAGMA user_version and in meta
 BUSY_SECONDS = 10.0  # how long to wait for another process's transaction
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from state.connection import SCHEMA_VERSION
 from state.errors import StateBusy, StateCorrupt, StateMissing, StateNewer, StateOutdated, StateUnwritable
 from state.sqlite import SqliteStore
 from state.writes import Put
@@ -63,7 +64,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_an_older_one_is_not_upgraded_by_reading(path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(opened)
     before = traces(path.parent)
-    monkeypatch.setattr("state.connection.SCHEMA_VERSION", 2)
+    monkeypatch.setattr("state.connection.SCHEMA_VERSION", SCHEMA_VERSION + 1)
     with pytest.raises(StateOutdated):
         opened(read_only=True)
     assert traces(path.parent) == before
