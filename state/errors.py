@@ -14,6 +14,10 @@
     ├── StateNewer            made by a newer version of the tool
     ├── StateOutdated         made by an older version, and opened only for reading
     ├── StateCorrupt          damaged, or no state database at all
+    │   └── StateForeign      a sound database of something else
+    ├── StateNotLocal         on a network file system
+    ├── StateNotPrivate       group or others may read or write the file
+    ├── StateNotOurs          the file belongs to another user
     ├── StateUnreadable       the file can't be opened
     ├── StateUnwritable       disk full, or an error of the disk
     │   └── StateReadOnly     file, folder or handle is read-only
@@ -111,6 +115,22 @@ class StateOutdated(StateError):
 
 class StateCorrupt(StateError):
     """The file is damaged, or no state database; it was not touched."""
+
+
+class StateForeign(StateCorrupt):
+    """The file is a sound database, but of something else; it was not touched."""
+
+
+class StateNotLocal(StateError):
+    """The file lies, or would lie, on a network file system; nothing was touched."""
+
+
+class StateNotPrivate(StateError):
+    """Group or others may read or write the file; it was not touched."""
+
+
+class StateNotOurs(StateError):
+    """The file belongs to another user; it was not touched."""
 
 
 class StateUnreadable(StateError):

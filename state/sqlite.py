@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from state import connection, queries
+from state import connection, place, queries
 from state.errors import (
     StateBoundElsewhere,
     StateLockDiffers,
@@ -51,15 +51,19 @@ if TYPE_CHECKING:
 def open_sqlite(path: Path, *, base_url: str, create: bool = False, read_only: bool = False) -> SqliteStore:
     """Open the state in ``path``; ``create`` makes one that is missing, bound to ``base_url``.
 
-    Raises StateMissing, StateBoundElsewhere, StateNewer, StateOutdated, StateCorrupt, StateUnreadable,
-    StateUnwritable or StateBusy; a database that is refused is not touched.
+    Raises StateMissing, StateBoundElsewhere, StateNewer, StateOutdated, StateCorrupt, StateNotLocal, StateNotPrivate,
+    StateNotOurs, StateUnreadable, StateUnwritable or StateBusy; a database that is refused is not touched.
     """
     path = path.absolute()
     create = create and not read_only
     with translated(str(path)):
-        if not path.exists():
-            if not create:
-                raise _missing(path)
+        exists = path.exists()
+        if not exists and not create:
+            raise _missing(path)
+        place.refuse_network(path)
+        if exists:
+            place.refuse_shared(path)
+        else:
             connection.create_file(path)
         reading, blind = connection.reader(path)
         try:
