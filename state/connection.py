@@ -7,9 +7,9 @@ import sqlite3
 import stat
 from pathlib import Path
 
-from state.errors import StateCorrupt, StateNewer, StateUnwritable
+from state.errors import StateCorrupt, StateForeign, StateNewer, StateUnwritable
 
-SCHEMA_VERSION = 1  # the number of migrations; also in PRAGMA user_version and in meta
+SCHEMA_VERSION = 2  # the number of migrations; also in PRAGMA user_version and in meta
 BUSY_SECONDS = 10.0  # how long to wait for another process's transaction
 
 
@@ -62,11 +62,11 @@ def reader(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 def version(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema version; 0 for an empty database. Raises StateNewer, or StateCorrupt for somebody else's tables."""
+    """The schema version; 0 for an empty database. Raises StateNewer, or StateForeign for somebody else's tables."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if names and (found == 0 or "meta" not in names):
-        raise StateCorrupt(
+        raise StateForeign(
             f"This is a SQLite database, but no state ({path}); it was not touched.", "Name another file."
         )
     if found > SCHEMA_VERSION:
@@ -97,8 +97,11 @@ def create_file(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Take the rights of group and others away from our own files, which a copy or a checkout may have given them."""
-    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+    """Take the rights of group and others away from our own log, index and lock, which a copy may have given them.
+
+    The database itself is not mended: who could write to it may have done so (``place.refuse_shared``).
+    """
+    for file in (Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}.lock")):
         if file.exists():
             found = file.stat()
             if found.st_mode & 0o077 and found.st_uid == os.geteuid():
