@@ -179,6 +179,11 @@ class EventRecord:
     message: str = ""
 
 
+# The mark that tells whether runs which the state does not know were looked for: "due", "passed", or "fresh" where
+# somebody said that this state knows nothing of them on purpose.
+UNTRACKED = "untracked"
+
+
 @dataclass(frozen=True, slots=True)
 class MarkRecord:
     """A fact about the state as a whole: a check that was passed, a consent. No decision about a run."""

@@ -14,14 +14,16 @@ from reconciler.applying.submission import Wave
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
-from reconciler.model.errors import PlanOutdated, ServiceError
+from reconciler.model.errors import PlanError, PlanOutdated, ServiceError
 from reconciler.model.events import Failed, Report, Started, Submitted, Told, Unsettled
 from reconciler.model.run import Run, is_final
-from state.records import Phase
+from state.records import UNTRACKED, Phase
 
 
 def apply(plan: Plan, tools: Tools, options: Options) -> Report:
-    """Perform the plan. Errors: StateError (nothing more is bought), PlanOutdated for a plan that is spent."""
+    """Perform the plan. Errors: StateError (nothing more is bought), PlanOutdated for a plan that is spent, PlanError
+    where the state may have lost runs that the service has.
+    """
     return _Apply(plan, tools, options).run()
 
 
@@ -35,6 +37,7 @@ class _Apply:
         self._ender = Ender(tools, self._teller, self._follower, options.command)
         self._unknown: dict[str, Kind] = {}  # by attempt id: what this apply submitted, and nobody knows
         self._followed: set[str] = set()  # adopted runs
+        self._guarded = False
         self._deadline = None if options.wait_seconds is None else time.monotonic() + options.wait_seconds
 
     def run(self) -> Report:
@@ -42,6 +45,8 @@ class _Apply:
         waiting: list[Action] = []
         if self._plan.has_changes or options.unknown:
             with tools.store.lock(options.command, options.lock_seconds):
+                for line in tools.take_in():
+                    tools.tell(Told(line))
                 self._settle()
                 todo = self._begin()
                 waiting = self._wave([action for action in todo if action.buys])
@@ -126,6 +131,7 @@ class _Apply:
         if not actions or not self._may_go_on():
             return list(actions)
         fresh = self._look(actions)
+        self._be_sure(actions, fresh)
         sound = [action for action in actions if self._sound(action, fresh)]
         batch, rest = sound[:room], sound[room:]
         if batch:
@@ -136,6 +142,17 @@ class _Apply:
             prepared = tools.recorder.prepare(batch, fresh.listing, history, known)
             self._submit(prepared)
         return rest
+
+    def _be_sure(self, actions: Sequence[Action], fresh: Fresh) -> None:
+        """Where the state may have lost runs, buy nothing that the service has already. Raises PlanError."""
+        guard = self._tools.guard
+        if guard is None or self._guarded:
+            return
+        found = guard(actions, fresh.listing, self._tools.settler.spoken_for())
+        if found:
+            raise PlanError(found)
+        self._tools.recorder.mark(UNTRACKED, "passed")
+        self._guarded = True
 
     def _submit(self, prepared: list[Prepared]) -> None:
         tools = self._tools

@@ -45,6 +45,10 @@ class Session:
         for line in lines:
             click.echo(line, err=True, color=True)
 
+    def caution(self, text: str) -> None:
+        """One line for standard error that nothing depends on."""
+        self.warn([text])
+
     def source_line(self, source: Source) -> str | None:
         """The line of a project's file that a diagnostic points at."""
         try:

@@ -136,6 +136,14 @@ class Action:
         )
 
 
+def declared_request(action: Action) -> Request | None:
+    """What a purchase was declared to ask for: ``after`` without what was inferred."""
+    request = action.after
+    for name in action.inferred if request else ():
+        request = request.without(name) if request else None
+    return request
+
+
 @dataclass(frozen=True, slots=True)
 class NoChange:
     """An address that is as declared."""

@@ -23,6 +23,11 @@ from reconciler.planning.diff import diff, needs_history
 from reconciler.planning.refresh import fetch, lay_over, refresh, unanswered
 from tests.campaign.simulation.world import Killed, Network, Origin, Store, World
 
+
+def _no_rescue(attempt: object, run_id: str) -> str:
+    raise AssertionError("the memory store never refuses a write")
+
+
 _TIMEOUT = 60.0
 _BASE_URL = "https://df-api.dataframer.ai"
 
@@ -69,7 +74,9 @@ class Process:
     def apply(self, plan: Plan) -> Report:
         """``apply --no-wait``."""
         world = self.world
-        sender = Sender(self.client, self.recorder, _TIMEOUT, lambda ref: "", lambda event: None, world.time)
+        sender = Sender(
+            self.client, self.recorder, _TIMEOUT, lambda ref: "", lambda event: None, _no_rescue, world.time
+        )
         settler = Settler(self.examiner, self.recorder)
         tools = Tools(
             self.store, self.client, self.recorder, sender, settler, Interruption(), lambda event: None, world.text,
