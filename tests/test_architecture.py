@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.applying": ("reconciler.model", "reconciler.dataframer", "state"),
     "reconciler.views": ("reconciler", "reconciler.model", "reconciler.views", "state.records"),
     "reconciler.project": ("reconciler.config", "reconciler.dataframer", "reconciler.model", "state"),
+    "reconciler.safekeeping": ("reconciler.project", "reconciler.clock", "reconciler.model", "state"),
     "reconciler.pipeline": EVERYTHING,
     "reconciler.cli": EVERYTHING,
     "reconciler.__main__": ("reconciler.cli",),

@@ -21,6 +21,8 @@ COMMANDS = {
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
+    "state": ("state", "state", "Back up the state, and restore a backup."),
+    "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),
     "emulator": ("emulator", "emulator", "The built-in service, for any client on this machine."),
     "version": ("version", "version", "Show the version."),
 }
