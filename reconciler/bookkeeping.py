@@ -79,7 +79,7 @@ def resolve_unknown(project: Project, pattern: str, decision: Decision, lock_sec
 
 
 def import_run(project: Project, address: str, run_id: str, lock_seconds: float, tell: Tell) -> str:
-    """Adopt a run that exists for a declared address; returns what was done. Raises UsageError where it would not do."""
+    """Adopt an existing run for a declared address; returns what was done. Raises UsageError where it would not do."""
     with books(project, "import", tell, create=True) as opened, opened.store.lock("import", lock_seconds):
         opened.take_in()
         instance = _instance(opened, project, address)
@@ -168,12 +168,12 @@ def _check(instance: Instance, attempt: AttemptRecord) -> None:
     if comparison.fits:
         made = f" with {attempt.samples_completed or 0:,} samples" if attempt.status == "SUCCEEDED" else ""
         raise UsageError(
-            f"Run {attempt.run_id} is {attempt.status}{made}; only a run that works, or SUCCEEDED with enough samples, can "
-            f"be imported for {instance.address}."
+            f"Run {attempt.run_id} is {attempt.status}{made}; only a run that works, or SUCCEEDED with enough samples,"
+            f" can be imported for {instance.address}."
         )
     raise UsageError(
-        f"Run {attempt.run_id} is not what {instance.address} declares: {_differences(comparison.changes)}. Correct the "
-        "declaration, or import another run."
+        f"Run {attempt.run_id} is not what {instance.address} declares: {_differences(comparison.changes)}."
+        " Correct the declaration, or import another run."
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from state.backups import Why
-
 from reconciler import safekeeping
 from reconciler.applying.apply import apply
 from reconciler.applying.interruption import Interruption
@@ -30,6 +28,7 @@ from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unan
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
 from reconciler.wiring import Books, books, examiner, rescue
+from state.backups import Why
 from state.errors import StateError, StateMissing
 from state.records import AttemptRecord, Meta, Phase, Snapshot
 from state.store import Store
@@ -244,7 +243,7 @@ def guard_of(store: Store | None, client: Client) -> Guard | None:
 
 
 def refuse_vanishing_state(project: Project) -> None:
-    """Where CI runs, a new SQLite file is gone with the job, and the next job buys everything again. Raises UsageError."""
+    """In CI a new SQLite file is gone with the job, and the next job buys everything again. Raises UsageError."""
     ci = project.environ.get("CI", "").lower() not in ("", "0", "false")
     if not ci or project.settings.emulated or not project.state_url.startswith("sqlite:"):
         return
@@ -253,9 +252,9 @@ def refuse_vanishing_state(project: Project) -> None:
         store.close()
         return
     raise UsageError(
-        "There is no state here, and CI is set: a new SQLite file would be gone with this job, and the next job would buy "
-        'everything again. Keep the state in PostgreSQL ([state] url = "postgresql://…"), or on a path that persists; '
-        "if this path does persist, make the state once with `reconciler init --fresh`."
+        "There is no state here, and CI is set: a new SQLite file would be gone with this job, and the next job would"
+        ' buy everything again. Keep the state in PostgreSQL ([state] url = "postgresql://…"), or on a path that'
+        " persists; if this path does persist, make the state once with `reconciler init --fresh`."
     )
 
 

@@ -11,12 +11,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from state.backups import Backup, Why
-
 from reconciler.clock import now
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
 from state import backups, machine
+from state.backups import Backup, Why
 from state.errors import (
     StateBoundElsewhere,
     StateCorrupt,
@@ -27,11 +26,10 @@ from state.errors import (
 )
 from state.lock import FileLock, describe
 from state.open import sqlite_path
-from state.records import OPEN_PHASES, AttemptRecord, MarkRecord, Meta
+from state.records import OPEN_PHASES, UNTRACKED, AttemptRecord, MarkRecord, Meta
 from state.sqlite import SqliteStore, open_sqlite
 from state.store import Store
 
-UNTRACKED, DUE = "untracked", "due"  # the mark: the next plan must look for runs that the state does not know
 _COMMAND = "state restore"
 
 
@@ -145,7 +143,7 @@ def _overwrite(store: SqliteStore, incoming: _Incoming, existed: bool, aside: Pa
     lost = _lost(store, incoming)
     kept = backups.back_up(store.path, data_folder(), Why.BEFORE_RESTORE, {incoming.file})[0] if existed else None
     serial = _next_serial(present, incoming.meta)
-    mark = MarkRecord(UNTRACKED, DUE, now())
+    mark = MarkRecord(UNTRACKED, "due", now())
     backups.stamp(incoming.copy, serial=serial, epoch=store.epoch(), by=str(describe(_COMMAND)), mark=mark)
     store.overwrite(incoming.copy)
     machine.remember(data_folder(), incoming.meta.lineage, serial, store.path)

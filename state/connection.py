@@ -7,7 +7,7 @@ import sqlite3
 import stat
 from pathlib import Path
 
-from state.errors import StateCorrupt, StateForeign, StateNewer, StateUnwritable
+from state.errors import StateBusy, StateCorrupt, StateForeign, StateNewer, StateUnwritable
 
 SCHEMA_VERSION = 2  # the number of migrations; also in PRAGMA user_version and in meta
 BUSY_SECONDS = 10.0  # how long to wait for another process's transaction
@@ -85,6 +85,12 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
             f"The state database is damaged ({path}: {verdict}); it was not touched.",
             "Restore a backup with `reconciler state restore`.",
         )
+
+
+def give_up_when_busy(status: int, remaining: int, total: int) -> None:
+    """For the progress of a backup: Python would try for ever, though SQLite has waited long enough already."""
+    if status & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise StateBusy("Another process is writing to the state.", "Try again when it is done.")
 
 
 def create_file(path: Path) -> None:

@@ -10,6 +10,7 @@
     ├── StateLockLost         the lock that this handle held was broken, or taken by another since
     ├── StateNotLocked        there is no lock to break
     ├── StateLockDiffers      the lock to break is not the one that is held (``holder``)
+    ├── StateLineageDiffers   a backup of another state
     ├── StateBusy             another process was writing for too long
     ├── StateNewer            made by a newer version of the tool
     ├── StateOutdated         made by an older version, and opened only for reading
@@ -56,6 +57,10 @@ class StateMissing(StateError):
 
 class StateBoundElsewhere(StateError):
     """The database records runs of another service."""
+
+
+class StateLineageDiffers(StateError):
+    """The backup is that of another state, and would take the place of one that has attempts."""
 
 
 class StateLocked(StateError):

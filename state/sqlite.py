@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,15 +19,12 @@ from typing import TYPE_CHECKING
 from state import connection, place, queries
 from state.errors import (
     StateBoundElsewhere,
-    StateLockDiffers,
-    StateLockLost,
     StateMissing,
-    StateNotLocked,
     StateOutdated,
     StateReadOnly,
     translated,
 )
-from state.lock import FileLock, describe
+from state.fence import Fence, epoch_of
 from state.queries import R
 from state.records import (
     AttemptRecord,
@@ -114,8 +111,7 @@ class SqliteStore:
         self._read_only = read_only
         self._blind = blind  # later commits are seen by a new connection only
         self._guard = threading.Lock()
-        self._lock = FileLock(Path(f"{path}.lock"))
-        self._epoch: int | None = None  # of our last lock; another one in the database means that we lost it
+        self._fence = Fence(Path(f"{path}.lock"))
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -191,7 +187,7 @@ class SqliteStore:
         decided = any(map(is_decision, writes))
         with self._writing() as db:
             if decided:
-                self._check_epoch(db)
+                self._fence.check(db)
             apply_writes(db, self._table, writes)
             if decided:
                 db.execute("UPDATE meta SET serial = serial + 1")
@@ -215,6 +211,21 @@ class SqliteStore:
     def _refuse_if_read_only(self) -> None:
         if self._read_only:
             raise StateReadOnly(f"The state was opened only for reading ({self.path}).", "Open it for writing.")
+
+    def epoch(self) -> int:
+        """How often the lock was taken or broken; what a restore must surpass."""
+        with self._reading() as db:
+            return epoch_of(db)
+
+    def overwrite(self, source: Path) -> None:
+        """Put the content of another state in the place of ours, in one durable step. Call it under the lock.
+
+        Other handles stay usable and see the new content; those with a lock of before can record no decision in it.
+        """
+        with self._writing() as db:
+            self._fence.check(db)
+        with self._guard, translated(str(self.path)), closing(connection.reader(source)[0]) as other:
+            other.backup(self._connection, progress=connection.give_up_when_busy)
 
     def migrate(self, base_url: str) -> None:
         """Bring the tables to the present version."""
@@ -241,44 +252,21 @@ class SqliteStore:
     @contextmanager
     def _locked(self, command: str, timeout: float) -> Iterator[Holder]:
         while True:
-            with self._lock.acquire(command, timeout) as holder:
-                if self._raise_epoch(holder):
+            with self._fence.file.acquire(command, timeout) as holder:
+                with self._writing() as db:
+                    epoch = self._fence.enter(db, holder)
+                if epoch is not None:
+                    self._fence.epoch = epoch
                     yield holder
                     return
 
-    def _raise_epoch(self, holder: Holder) -> bool:
-        """Begin an epoch of ours; False if the lock was broken before that. Breaking happens in a transaction too."""
-        with self._writing() as db:
-            if not self._lock.stands(holder):
-                return False
-            epoch = _raise_epoch(db, holder)
-        self._epoch = epoch
-        return True
-
-    def _check_epoch(self, db: sqlite3.Connection) -> None:
-        epoch, by = db.execute("SELECT epoch, epoch_by FROM meta").fetchone()
-        if self._epoch is not None and self._epoch != epoch:
-            raise StateLockLost(by)
-
     def unlock(self, lock_id: str) -> Holder:
         with self._writing() as db:
-            holder = self._lock.holder()
-            if holder is None:
-                raise StateNotLocked(str(self.path))
-            if holder.lock_id != lock_id:
-                raise StateLockDiffers(lock_id, holder)
-            _raise_epoch(db, describe("unlock"))
-            self._lock.abolish(lock_id)
-        return holder
+            return self._fence.abolish(db, lock_id)
 
     def holder(self) -> Holder | None:
-        return self._lock.holder()
+        return self._fence.file.holder()
 
     def close(self) -> None:
         with self._guard:
             self._connection.close()
-
-
-def _raise_epoch(db: sqlite3.Connection, by: Holder) -> int:
-    db.execute("UPDATE meta SET epoch = epoch + 1, epoch_by = ?", (str(by),))
-    return int(db.execute("SELECT epoch FROM meta").fetchone()[0])

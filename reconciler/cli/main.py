@@ -17,10 +17,13 @@ COMMANDS = {
     "validate": ("validate", "validate", "Check the project's files, offline."),
     "plan": ("plan", "plan", "Show what would be done, and change nothing."),
     "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
+    "import": ("imports", "import_", "Adopt runs that exist already."),
     "resolve": ("resolve", "resolve", "Decide what became of an unknown submission."),
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
+    "state": ("state", "state", "Back up the state, and restore a backup."),
+    "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),
     "emulator": ("emulator", "emulator", "The built-in service, for any client on this machine."),
     "version": ("version", "version", "Show the version."),
 }
