@@ -11,7 +11,7 @@ from reconciler.applying.interruption import Interruption
 from reconciler.applying.rescue import Rescued
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Settler, foresee
-from reconciler.applying.settling import Verdict, in_words
+from reconciler.applying.settling import Verdict, outlook
 from reconciler.applying.submission import Pace
 from reconciler.applying.tools import Guard, Options, Tools
 from reconciler.clock import now
@@ -78,7 +78,7 @@ class _Planning:
         found += observed.diagnostics
         busy = store is not None and store.holder() is not None
         snapshot, verdicts = self._foresee(snapshot, observed, busy)
-        foreseen = {a: in_words(a, verdict) for a, verdict in verdicts.items()}
+        foreseen = {a: outlook(a, verdict) for a, verdict in verdicts.items()}
         recorded = lay_over(snapshot, (), observed, busy, foreseen)
         needy = [*needs_history(instances, recorded, options.replace), *(owed.address for owed in snapshot.owed)]
         history = store.attempts(needy) if store and needy else []
@@ -276,6 +276,18 @@ def refuse_errors(made: Plan) -> None:
     """A plan with errors can't be applied. Raises PlanError."""
     if not made.valid:
         raise PlanError(made.diagnostics)
+
+
+def rescued(project: Project) -> bool:
+    """Whether runs wait in a rescue file to be recorded."""
+    store = project.open_state_if_any()
+    if store is None:
+        return False
+    try:
+        lineage = store.meta().lineage
+    finally:
+        store.close()
+    return bool(rescue(project, lineage).waiting(lineage))
 
 
 def working_runs(made: Plan) -> int:

@@ -9,7 +9,7 @@ from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
 from reconciler.applying.follow import Follower, Target
 from reconciler.applying.preconditions import Fresh, check_action
 from reconciler.applying.record import Prepared
-from reconciler.applying.settling import Standing, Verdict, in_words
+from reconciler.applying.settling import Standing, in_words, outlook
 from reconciler.applying.submission import Wave
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
@@ -65,7 +65,10 @@ class _Apply:
             self._teller.failed(action, "deferred", f"not submitted: {why}; apply again")
         if options.wait_seconds != 0:
             self._follow()
-        report.unsettled = [_unsettled(attempt.address, verdict) for attempt, verdict in tools.settler.settled.open()]
+        report.unsettled = [
+            Unsettled(attempt.address, outlook(attempt.address, verdict))
+            for attempt, verdict in tools.settler.settled.open()
+        ]
         report.unfinished = len(self._follower.active)
         report.interrupted = tools.interruption()
         report.timed_out = bool(options.wait_seconds) and not report.interrupted and report.unfinished > 0
@@ -258,7 +261,3 @@ class _Apply:
 def _target(action: Action, run_id: str) -> Target:
     samples = action.after.samples if action.after else None
     return Target(action.address, run_id, samples, action.lifecycle.min_samples if action.lifecycle else 0)
-
-
-def _unsettled(address: str, verdict: Verdict) -> Unsettled:
-    return Unsettled(address, verdict.standing.value, in_words(address, verdict))

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Final
 
 from reconciler.applying.claims import Claim, Pending, claims_of, doubted, fits, near_runs
+from reconciler.model.changes import Candidate, Outlook
 from reconciler.model.run import Run
 
 SETTLE_SECONDS: Final = 60.0
@@ -49,19 +50,30 @@ class Verdict:
     until: float | None = None
 
 
+def outlook(address: str, verdict: Verdict) -> Outlook:
+    """What a plan or a report says of a submission."""
+    candidates = tuple(
+        Candidate(run.id, run.status, run.samples_completed, run.created_at, run.created_by_email)
+        for run in verdict.candidates
+    )
+    decidable = verdict.until is None and verdict.standing in (Standing.AMBIGUOUS, Standing.ABSENT)
+    return Outlook(verdict.standing.value, in_words(address, verdict), candidates, decidable)
+
+
 def in_words(address: str, verdict: Verdict) -> str:
     """What will become of a submission and when, or what a person has to decide."""
     text = verdict.why
     if verdict.candidates:
-        text += f" ({', '.join(run.id for run in verdict.candidates)})"
+        shown = [f"{run.id} {run.status}, made {run.created_at or 'at an unknown time'}" for run in verdict.candidates]
+        text += f" ({'; '.join(shown)})"
     if verdict.until is not None:
         moment = datetime.fromtimestamp(verdict.until, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return f"{text}; looked at again after {moment}"
     match verdict.standing:
         case Standing.AMBIGUOUS:
-            return f"{text}; decide: `reconciler resolve '{address}'` with --adopt RUN_ID, --abandon or --resubmit"
+            return f"{text}; decide with `reconciler resolve '{address}'` and --adopt RUN_ID, --resubmit or --abandon"
         case Standing.ABSENT:
-            return f"{text}; decide: `reconciler resolve '{address}'` with --resubmit or --abandon"
+            return f"{text}; decide with `reconciler resolve '{address}'` and --resubmit, --abandon or --adopt RUN_ID"
         case _:
             return text
 

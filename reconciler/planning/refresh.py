@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.observation import absence, check_account, observation
+from reconciler.model.changes import Outlook
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Instance
 from reconciler.model.run import Run, is_final, is_known_status
@@ -90,9 +91,9 @@ def lay_over(
     history: Iterable[AttemptRecord],
     observed: Observed,
     busy: bool,
-    foreseen: Mapping[str, str] | None = None,
+    foreseen: Mapping[str, Outlook] | None = None,
 ) -> Recorded:
-    """The recorded side as it is now. ``foreseen``: what will become of open submissions, in words, by address."""
+    """The recorded side as it is now. ``foreseen``: what will become of open submissions, by address."""
     listed = {run.id: run for run in observed.listed or ()}
 
     def now(attempt: AttemptRecord) -> AttemptRecord:

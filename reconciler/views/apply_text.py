@@ -91,7 +91,8 @@ _TROUBLES = {
 
 def _advice(report: Report) -> Iterator[str]:
     for unsettled in report.unsettled:
-        yield f"! {one_line(unsettled.address)}: nobody knows yet whether it was bought; {one_line(unsettled.why)}"
+        why = one_line(unsettled.outlook.why)
+        yield f"! {one_line(unsettled.address)}: nobody knows yet whether it was bought; {why}"
     if report.unsettled:
         yield "What is unknown is never sent again by itself; `reconciler apply` looks again."
     if report.troubles("outdated"):
