@@ -11,6 +11,7 @@ from reconciler.applying.settle import Settler
 from reconciler.applying.settling import Standing, in_words
 from reconciler.clock import now
 from reconciler.dataframer.observation import imported
+from reconciler.model.address import Address
 from reconciler.model.changes import FieldChange
 from reconciler.model.errors import UsageError
 from reconciler.model.request import Instance
@@ -91,17 +92,26 @@ def import_run(project: Project, address: str, run_id: str, lock_seconds: float,
 
 def import_matches(project: Project, dry_run: bool, lock_seconds: float, tell: Tell) -> list[str]:
     """Adopt the untracked runs that would do for what is declared and not recorded; returns a line for each."""
-    made = make_plan(project, PlanOptions())
-    by_address = {action.address: action for action in made.actions if action.buys}
-    with books(project, "import", tell, create=not dry_run) as opened:
-        listing = opened.client.list_runs()
-        found = assign(Search(opened.client, opened.store.attempts_of_runs).matches(by_address.values(), listing))
-        if dry_run or not found:
-            return [f"{address}: run {run.id} ({run.status}) would be adopted" for address, run in found.items()]
-        with opened.store.lock("import", lock_seconds):
-            opened.take_in()
-            snapshot, instances = opened.store.snapshot(), _instances(opened, project)
-            return [_import(opened, instances[address], run, snapshot) for address, run in found.items()]
+    found = _matches(project)
+    if dry_run or not found:
+        return [f"{address}: run {run.id} ({run.status}) would be adopted" for address, run in found.items()]
+    with books(project, "import", tell, create=True) as opened, opened.store.lock("import", lock_seconds):
+        opened.take_in()
+        snapshot, instances = opened.store.snapshot(), _instances(opened, project)
+        return [_import(opened, instances[address], run, snapshot) for address, run in found.items()]
+
+
+def _matches(project: Project) -> dict[Address, Run]:
+    """Untracked runs by the address that they would do for; writes nothing."""
+    buying = [action for action in make_plan(project, PlanOptions()).actions if action.buys]
+    client, store = project.connect(), project.open_state_if_any()
+    try:
+        search = Search(client, store.attempts_of_runs if store else lambda run_ids: [])
+        return assign(search.matches(buying, client.list_runs()))
+    finally:
+        client.close()
+        if store is not None:
+            store.close()
 
 
 def start_fresh(project: Project) -> None:

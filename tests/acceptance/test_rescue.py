@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -92,12 +93,10 @@ def test_a_disk_that_is_full_before_buys_nothing(project: Project, service: Fake
     project.apply("--no-wait")
     project.declare(run("a"), run("b", 11))
     script = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); sys.argv = ['reconciler', *sys.argv[1:]];"
-        "from reconciler.cli.main import main; main()"
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0));"
+        "sys.argv = ['reconciler', *sys.argv[1:]]; from reconciler.cli.main import main; main()"
     )
     command = project.command("apply", "--auto-approve", "--no-wait")
-    import subprocess
-
     done = subprocess.run(
         [command[0], "-c", script, *command[3:]],
         cwd=project.elsewhere, env=project.environment(), capture_output=True, text=True, timeout=60, check=False,
