@@ -65,7 +65,7 @@ def back_up(database: Path, folder: Path, why: Why, spare: Collection[Path] = ()
             if not target.exists():
                 break
         temporary.rename(target)
-        _sync(home)
+        connection.sync(home)
         _prune(home, spare)
         return target, meta
 
@@ -80,7 +80,7 @@ def back_up_to(database: Path, target: Path) -> Meta:
             raise StateUnwritable(f"There is a file already ({target}).", "Name another one.") from None
         except OSError:  # a file system without links
             temporary.rename(target)
-        _sync(target.absolute().parent)
+        connection.sync(target.absolute().parent)
         return meta
 
 
@@ -131,7 +131,7 @@ def move_aside(database: Path) -> Path:
             if Path(f"{database}{end}").exists():
                 Path(f"{database}{end}").rename(f"{aside}{end}")
         database.rename(aside)
-        _sync(database.parent)
+        connection.sync(database.parent)
     return aside
 
 
@@ -149,7 +149,7 @@ def _copy(database: Path, target: Path) -> Meta:
             meta = queries.read_meta(db)
     if not _LINEAGE.fullmatch(meta.lineage):
         raise StateCorrupt(f"The lineage {meta.lineage!r} is none ({database}).", "Name another file.")
-    _sync(target)
+    connection.sync(target)
     return meta
 
 
@@ -192,12 +192,3 @@ def _read(path: Path) -> Backup:
     except StateError:
         attempts = None  # shown as unreadable; another one may do
     return Backup(path, at, int(match[2]), Why(match[3]), attempts)
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the entries of a folder, durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -88,7 +88,7 @@ def _parse(content: bytes) -> Memory:
 
 
 def _write(path: Path, memory: Memory) -> None:
-    """Replace the file in one step, durably."""
+    """Replace the file in one step: never half of it is there."""
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
