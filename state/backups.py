@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -60,8 +60,8 @@ def back_up(database: Path, folder: Path, why: Why, spare: Collection[Path] = ()
         home = folder / meta.lineage
         make_folder(home)
         while True:
-            stamp = datetime.now(UTC).strftime(_TIME)
-            target = home / f"{stamp}-{meta.serial}-{why}.db"
+            moment = datetime.now(UTC).strftime(_TIME)
+            target = home / f"{moment}-{meta.serial}-{why}.db"
             if not target.exists():
                 break
         temporary.rename(target)
@@ -109,8 +109,11 @@ def checked_copy(file: Path, folder: Path) -> Iterator[tuple[Path, Meta]]:
             verdict = source.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise StateCorrupt(f"The backup is damaged ({file}: {verdict}).", "Name another one.")
-        with _temporary(folder) as temporary:
-            yield temporary, _copy(file, temporary)
+    with ExitStack() as stack:
+        with translated(str(file)):
+            temporary = stack.enter_context(_temporary(folder))
+            meta = _copy(file, temporary)
+        yield temporary, meta
 
 
 def stamp(copy: Path, *, serial: int, epoch: int, by: str, mark: MarkRecord) -> None:
