@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -60,12 +60,12 @@ def back_up(database: Path, folder: Path, why: Why, spare: Collection[Path] = ()
         home = folder / meta.lineage
         make_folder(home)
         while True:
-            stamp = datetime.now(UTC).strftime(_TIME)
-            target = home / f"{stamp}-{meta.serial}-{why}.db"
+            moment = datetime.now(UTC).strftime(_TIME)
+            target = home / f"{moment}-{meta.serial}-{why}.db"
             if not target.exists():
                 break
         temporary.rename(target)
-        _sync(home)
+        connection.sync(home)
         _prune(home, spare)
         return target, meta
 
@@ -80,7 +80,7 @@ def back_up_to(database: Path, target: Path) -> Meta:
             raise StateUnwritable(f"There is a file already ({target}).", "Name another one.") from None
         except OSError:  # a file system without links
             temporary.rename(target)
-        _sync(target.absolute().parent)
+        connection.sync(target.absolute().parent)
         return meta
 
 
@@ -109,8 +109,11 @@ def checked_copy(file: Path, folder: Path) -> Iterator[tuple[Path, Meta]]:
             verdict = source.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise StateCorrupt(f"The backup is damaged ({file}: {verdict}).", "Name another one.")
-        with _temporary(folder) as temporary:
-            yield temporary, _copy(file, temporary)
+    with ExitStack() as stack:
+        with translated(str(file)):
+            temporary = stack.enter_context(_temporary(folder))
+            meta = _copy(file, temporary)
+        yield temporary, meta
 
 
 def stamp(copy: Path, *, serial: int, epoch: int, by: str, mark: MarkRecord) -> None:
@@ -131,7 +134,7 @@ def move_aside(database: Path) -> Path:
             if Path(f"{database}{end}").exists():
                 Path(f"{database}{end}").rename(f"{aside}{end}")
         database.rename(aside)
-        _sync(database.parent)
+        connection.sync(database.parent)
     return aside
 
 
@@ -149,7 +152,7 @@ def _copy(database: Path, target: Path) -> Meta:
             meta = queries.read_meta(db)
     if not _LINEAGE.fullmatch(meta.lineage):
         raise StateCorrupt(f"The lineage {meta.lineage!r} is none ({database}).", "Name another file.")
-    _sync(target)
+    connection.sync(target)
     return meta
 
 
@@ -192,12 +195,3 @@ def _read(path: Path) -> Backup:
     except StateError:
         attempts = None  # shown as unreadable; another one may do
     return Backup(path, at, int(match[2]), Why(match[3]), attempts)
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the entries of a folder, durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

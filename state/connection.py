@@ -97,9 +97,9 @@ def create_file(path: Path) -> None:
     """Make an empty file of mode 0600, and missing folders of mode 0700. SQLite gives its log the mode of the file."""
     for folder in reversed([folder for folder in path.parents if not folder.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync(folder.parent)
+        sync(folder.parent)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def make_private(path: Path) -> None:
@@ -129,9 +129,9 @@ def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _sync(folder: Path) -> None:
-    """Make a new entry of a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make a file, or the entries of a folder, durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

@@ -7,6 +7,7 @@ wrong is returned as a warning for people.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -75,6 +76,8 @@ def make_folder(path: Path) -> None:
     for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
     found = path.stat()
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     if found.st_mode & 0o077 and found.st_uid == os.geteuid():
         path.chmod(0o700)
 
@@ -88,7 +91,7 @@ def _parse(content: bytes) -> Memory:
 
 
 def _write(path: Path, memory: Memory) -> None:
-    """Replace the file in one step, durably."""
+    """Replace the file in one step: never half of it is there."""
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)

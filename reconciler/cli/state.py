@@ -65,15 +65,16 @@ def restore(session: Session, file: Path | None, dry_run: bool, as_list: bool, l
       reconciler state restore
     """
     from reconciler.safekeeping import restorable, restore
+    from reconciler.views.paint import escape
 
     project = open_project(session)
     if as_list:
         for found in restorable(project):
             held = "unreadable" if found.attempts is None else f"{found.attempts:,} attempts"
-            session.say(f"{found.at}  serial {found.serial}  {found.why}  {held}  {found.path}")
+            session.say(escape(f"{found.at}  serial {found.serial}  {found.why}  {held}  {found.path}"))
         return
     for line in _lines(restore(project, file, dry_run, lock_timeout), dry_run):
-        session.say(line)
+        session.say(escape(line))
 
 
 def _lines(done: Restored, dry_run: bool) -> list[str]:
