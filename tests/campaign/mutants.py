@@ -104,10 +104,10 @@ def _test(root: Path, tests: Sequence[str]) -> str:
     code, said = _run(root, ["pytest", *quick, "-mnot xfail", "--hypothesis-seed=0", *tests])
     if code == 0:
         return ""
-    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", said, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - |$)", said, re.MULTILINE)
     if code is None:
         return f"never ends: {' '.join(tests)}"
-    if code != 1 or not failed:
+    if code != 1 or not failed:  # the tests could not even be collected, say
         raise NotPlanted(f"{' '.join(tests)} can't be run: {said[-500:]}")
     return failed[1]
 
