@@ -108,3 +108,19 @@ def test_what_is_ambiguous_is_not_sent_again_while_it_may_still_be_executed() ->
         scene.world.execute({"spec_id": SPEC, "number_of_samples": 10, "generation_model": MODEL}, None)
     with pytest.raises(UsageError, match="can't be sent again yet"):
         scene.resolve("run.r0", Resubmit())
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="given up while adopted provisionally, it stays open and is adopted",
+)
+def test_what_was_given_up_stays_so_where_a_run_had_been_adopted_provisionally() -> None:
+    scene = Scene(10)
+    scene.apply("dropped after")
+    scene.world.pass_time(100.0)
+    scene.resolve("run.r0", Abandon())
+    assert scene.store.snapshot().open == {}
+    scene.world.pass_time(DEAD)
+    scene.settle()
+    assert scene.attempt().phase is Phase.ABANDONED
