@@ -83,6 +83,17 @@ def test_a_twin_makes_it_ambiguous_also_after_a_provisional_adoption() -> None:
     assert {candidate.id for candidate in again.candidates} == {"r1", "r2"}
 
 
+def test_more_runs_than_submissions_leave_nothing_certain() -> None:
+    """The first submission fits one run only; but of those that hang together, one is nobody's of ours."""
+    both = [pending("a", **B), pending("b", **A)]
+    runs = [run("r1", **B), *(run(f"r{n}", **A, generation_model="other/model") for n in (2, 3))]
+    found = verdicts(both, runs, 901.0)
+    assert standing(found) == {"a": (Standing.AMBIGUOUS, None), "b": (Standing.AMBIGUOUS, None)}
+    assert [candidate.id for candidate in found["a"].candidates] == ["r1", "r2", "r3"]
+    early = verdicts(both, runs, 61.0)
+    assert {verdict.until for verdict in early.values()} == {None}
+
+
 def test_a_rewritten_model_is_near_and_never_absent() -> None:
     found = verdicts([pending("a", **B)], [run("r", number_of_samples=10, generation_model="successor")], 901.0)["a"]
     assert found.standing is Standing.AMBIGUOUS
