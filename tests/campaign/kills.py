@@ -41,6 +41,7 @@ class Tally:
     broken: int = 0  # cases that came to no end; counted, or a campaign would have none either
     applies: int = 0
     resolves: int = 0
+    left_over: int = 0
     planned: Counter[str] = field(default_factory=Counter)  # kills at the point that a case is about
     met: Counter[str] = field(default_factory=Counter)  # every kill, by the point where it happened
     violations: list[str] = field(default_factory=list)
@@ -75,6 +76,7 @@ def kill_and_converge(point: Point, workshop: Workshop, chance: random.Random, t
         tally.cases += 1
         tally.applies += subject.applies
         tally.resolves += subject.resolves
+        tally.left_over += subject.left_over
         tally.violations += [f"{case}, {point.title}: {text}" for text in found]
     if found:
         print(f"--- {case}, {point.title}: {found}", *subject.told, sep="\n", file=sys.stderr)
@@ -141,6 +143,7 @@ def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
         "different points met": len(tally.met),
         "cases": tally.cases,
         "applies until all was done": tally.applies,
+        "exits with 0, though more is to do": tally.left_over,
         "decided with resolve": tally.resolves,
         "seconds": time.monotonic() - started,
     }
