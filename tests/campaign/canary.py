@@ -172,12 +172,12 @@ class Round:
         self.after(project, "everyday commands")
 
     def faults(self) -> None:
-        """Whatever an answer can be; the service also repeats what it was sent."""
-        for logs in ("-v", "-vv"):
+        """Lost answers and refusals."""
+        for logs, lost in (("-v", (answers.dropped(), answers.garbage())),
+                           ("-vv", (answers.failed_after_creating(), answers.dropped(creates=False)))):  # fmt: skip
             project = self.project(f"faults{logs}")
-            # Not three unknown outcomes in a row: they would make the apply pause for 30 s.
-            for samples, answer in ((10, answers.dropped()), (11, answers.slow_down("0")), (12, answers.garbage()),
-                                    (13, answers.failed_after_creating())):  # fmt: skip
+            # Two unknown outcomes: three in a row would make the apply pause for 30 s.
+            for samples, answer in enumerate((*lost, answers.slow_down("0"), answers.unavailable("0")), 10):
                 self._service.script_create(answer, samples=samples)
             self.run(project, logs, *APPLY, "--json")
             self.run(project, logs, "resolve", "run.*", "--resubmit")

@@ -51,7 +51,8 @@ class Tally:
         with self.guard:
             self.kills += 1
             self.met[name] += 1
-            self.planned[title] += bool(title)
+            if title:
+                self.planned[title] += 1
 
 
 def kill_and_converge(point: Point, workshop: Workshop, chance: random.Random, tally: Tally, case: str) -> None:
@@ -141,6 +142,8 @@ def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
     figures.counts = {
         "kills": tally.kills,
         "different points met": len(tally.met),
+        "points aimed at": len(tally.planned),
+        "fewest kills at one of them": min(tally.planned.values(), default=0),
         "cases": tally.cases,
         "applies until all was done": tally.applies,
         "exits with 0, though more is to do": tally.left_over,
