@@ -1,1 +1,1 @@
-"""Programs that hurt the product and count what is bought and lost; each is ``python -m tests.campaign.NAME``."""
+"""Faults on purpose: each module is a command of its own (``python -m tests.campaign.NAME``)."""
