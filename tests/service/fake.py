@@ -33,6 +33,7 @@ class FakeService:
         self.create_delay = 0.0
         self.cancel_polls: int | None = 0  # looks until a cancel is done; None: never
         self.words: dict[str, str] = {}  # status words to show instead of the documented ones
+        self.weather: Callable[[Any], Answer | None] | None = None  # answers the creates that no script does
         self.reported: dict[str, Any] = {}  # effective parameters of new runs that differ from what was asked
         self.redirect_to = ""  # base URL that every GET is sent to
         self.requests: list[Request] = []
@@ -80,6 +81,11 @@ class FakeService:
         """Answer the next create calls with these; with ``samples`` only those that ask for so many."""
         with self._changed:
             self._script.extend((samples, answer) for answer in answers)
+
+    def unscript(self) -> None:
+        """Forget the answers that nobody asked for."""
+        with self._changed:
+            self._script.clear()
 
     @contextmanager
     def creates_held(self) -> Iterator[None]:
@@ -187,7 +193,10 @@ class FakeService:
             entry = next((entry for entry in self._script if entry[0] in (None, samples)), None)
             if entry is not None:
                 self._script.remove(entry)
-        answer = entry[1] if entry is not None else Answer(id_only=self.id_only)
+            answer = entry[1] if entry is not None else None
+            if answer is None and self.weather is not None and isinstance(body, dict):
+                answer = self.weather(body)
+        answer = answer or Answer(id_only=self.id_only)
         time.sleep(answer.delay or self.create_delay)
         self._gate.wait(WAIT)
         with self._changed:

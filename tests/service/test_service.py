@@ -118,6 +118,13 @@ def test_answers_for_a_number_of_samples_wait_for_it(service: FakeService) -> No
     assert create(service, 11)[0] == 201
 
 
+def test_weather_answers_what_no_script_does(service: FakeService) -> None:
+    service.weather = lambda body: answers.slow_down("0") if body["number_of_samples"] > 10 else None
+    service.script_create(answers.id_only(), samples=12)
+    assert [create(service, samples)[0] for samples in (12, 12, 10)] == [201, 429, 201]
+    assert [run.samples for run in service.runs.values()] == [12, 10]
+
+
 def test_it_comes_back_on_its_port(service: FakeService) -> None:
     create(service)
     service.stop()

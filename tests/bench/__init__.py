@@ -1,0 +1,1 @@
+"""Measurements that compare; each is one command: ``python -m tests.bench.NAME``."""

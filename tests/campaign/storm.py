@@ -1,0 +1,146 @@
+"""Bad weather: lost answers, errors, garbage and refusals, with and without SIGKILLs at random moments.
+
+    python -m tests.campaign.storm [--count 80] [--kills 25] [--seed 1] [--parallelism 4] [--json FILE]
+
+Applies are repeated, and decided with ``resolve`` when they exit with 6, as a person would. In the end the service has
+exactly the declared runs, and each is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.project import Project, run
+from tests.campaign.figures import Figures, finish, options
+from tests.campaign.subject import APPLY, Nursery, Subject, Wanted
+from tests.service import FakeService, answers
+from tests.service.answers import Answer
+
+COUNT, KILLS, FIRST = 80, 25, 100
+ENV = {"RECONCILER_SETTLE_SECONDS": "0.2", "RECONCILER_DEAD_SECONDS": "1.0"}
+_CREATE_SECONDS = 0.1  # so that a kill finds something in flight
+_PATIENCE = 6.0  # seconds until a process is killed in any case
+
+# What an answer is instead of good, and in which share of the creates.
+Climate = Mapping[str, tuple[float, Callable[[random.Random], Answer]]]
+STORM: Climate = {
+    "dropped after creation": (0.06, lambda chance: answers.dropped(creates=True)),
+    "error after creation": (0.10, lambda chance: answers.failed_after_creating(chance.choice((500, 502, 504)))),
+    "garbage": (0.03, lambda chance: answers.garbage()),
+    "truncated": (0.03, lambda chance: answers.truncated()),
+    "dropped before creation": (0.03, lambda chance: answers.dropped(creates=False)),
+    "429": (0.05, lambda chance: answers.slow_down("0")),
+    "503 with Retry-After": (0.05, lambda chance: answers.unavailable("0")),
+}
+
+
+class Weather:
+    """Answers by seed, size and try: the same for the same create call, in whatever order the calls arrive."""
+
+    def __init__(self, climate: Climate, seed: int) -> None:
+        self.met: Counter[str] = Counter()
+        self._climate = climate
+        self._seed = seed
+        self._tries: Counter[int] = Counter()
+
+    def __call__(self, body: Mapping[str, Any]) -> Answer | None:
+        """The answer to a create call, None for a good one. Called under the service's lock."""
+        samples = body["number_of_samples"]
+        self._tries[samples] += 1
+        chance = random.Random(f"{self._seed}/{samples}/{self._tries[samples]}")
+        drawn = chance.random()
+        for name, (share, make) in self._climate.items():
+            if drawn < share:
+                self.met[name] += 1
+                return make(chance)
+            drawn -= share
+        return None
+
+
+def storm(count: int, seed: int, kills: int, parallelism: int, folder: Path) -> Figures:
+    """One storm over ``count`` runs."""
+    with FakeService() as service, Nursery() as nursery:
+        service.weather = weather = Weather(STORM, seed)
+        project = Project(folder, service.url)
+        subject = Subject(project, service, nursery)
+        project.env |= ENV
+        names = {f"r{n:03}": FIRST + n for n in range(count)}
+        project.declare(*[run(name, samples) for name, samples in names.items()], apply=f"parallelism = {parallelism}")
+        started = time.monotonic()
+        service.create_delay = _CREATE_SECONDS if kills else 0.0
+        killed = [_kill_soon(subject, random.Random(f"{seed}/kill/{n}")) for n in range(kills)]
+        violations = list(subject.converge(rounds=20))
+        violations += subject.problems(Wanted({f"run.{name}": samples for name, samples in names.items()}))
+        if violations:
+            print(*subject.told, sep="\n", file=sys.stderr)
+        bought = len(service.runs)
+        figures = Figures(f"Storm over {count} runs (seed {seed}, {kills} SIGKILLs)", violations=violations)
+        figures.counts = {
+            "runs wanted": count,
+            "bought": bought,
+            "bought too many": max(bought - count, 0),
+            "not recorded": len(set(service.runs) - subject.recorded()),
+            "create calls": len(service.creates),
+            "killed while submitting or settling": sum(killed),
+            "killed otherwise": len(killed) - sum(killed),
+            "applies until all was done": subject.applies,
+            "decided with resolve": subject.resolves,
+            "seconds": time.monotonic() - started,
+        }
+        figures.by_point = dict(weather.met)
+        return figures
+
+
+def _kill_soon(subject: Subject, chance: random.Random) -> bool:
+    """Start an apply and kill it after a few creates, or after a while; whether the lock was held then. One that came
+    to its end before is followed by another.
+    """
+    service = subject.service
+    while True:
+        process = subject.project.start(*APPLY)
+        target, until = len(service.creates) + chance.randint(1, 6), time.monotonic() + _PATIENCE * chance.random()
+        while process.poll() is None and len(service.creates) < target and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(chance.random() * 0.3)
+        held = f'"pid": {process.pid},' in _lock_file(subject)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if process.returncode == -signal.SIGKILL:
+            return held
+        if process.returncode == 6:
+            subject.resolves += 1
+            subject.run("resolve", "run.*", "--resubmit")
+
+
+def _lock_file(subject: Subject) -> str:
+    try:
+        return subject.database.with_name("state.db.lock").read_text()
+    except OSError:
+        return ""
+
+
+def main() -> int:
+    """Without kills, then with them."""
+    parser = options("A storm of faults over many runs, without and with SIGKILLs.", COUNT)
+    parser.add_argument("--kills", type=int, default=KILLS, help=f"SIGKILLs of the second storm (default {KILLS})")
+    parser.add_argument("--parallelism", type=int, default=4, help="submissions in flight at once (default 4)")
+    chosen = parser.parse_args()
+    code = 0
+    for kills in (0, chosen.kills):
+        with tempfile.TemporaryDirectory(prefix="storm-") as folder:
+            code |= finish(chosen, storm(chosen.count, chosen.seed, kills, chosen.parallelism, Path(folder)))
+            print()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

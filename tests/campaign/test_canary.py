@@ -1,0 +1,52 @@
+"""One round of the search for secrets; ``python -m tests.campaign.canary`` makes several."""
+
+from __future__ import annotations
+
+import base64
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from tests.campaign.canary import NAMES, PARTS, Search, campaign
+
+ECHO = "echo"
+
+
+@pytest.mark.timeout(300)
+def test_no_secret_is_written(tmp_path: Path) -> None:
+    figures = campaign(1, seed=1, folder=tmp_path, parts=[part for part in PARTS if part != ECHO])
+    assert figures.violations == []
+    assert figures.counts["tracebacks forced"] >= 5
+    assert int(figures.counts["bytes searched"]) > 100_000
+
+
+@pytest.mark.xfail(strict=True, reason="what the service repeats of a credential is said and recorded")
+def test_what_the_service_repeats_is_not_written_either(tmp_path: Path) -> None:
+    assert campaign(1, seed=1, folder=tmp_path, parts=[ECHO]).violations == []
+
+
+SECRET = 'sk_live_canary_5f2/+ab=c&d"e%f0123456789'
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        SECRET,
+        f"…{SECRET[:14]}…",
+        SECRET[-14:],
+        SECRET.encode().hex(),
+        urllib.parse.quote(SECRET, safe=""),
+        SECRET.replace('"', '\\"'),
+        *(base64.b64encode(f"{'Bearer'[:length]}{SECRET} and more".encode()).decode() for length in range(1, 6)),
+        base64.urlsafe_b64encode(f"x{SECRET}".encode()).decode(),
+    ],
+)
+def test_a_leak_is_found_in_whatever_form(tmp_path: Path, leak: str) -> None:
+    (tmp_path / "log").write_text(f"before {leak} after")
+    (tmp_path / "spared").mkdir()
+    (tmp_path / "spared" / "key").write_text(SECRET)
+    search = Search(dict.fromkeys(NAMES[:1], SECRET))
+    search.below(tmp_path, tmp_path / "spared", "a test")
+    assert len(search.hits) == 1
+    assert "in log after a test" in search.hits[0]
