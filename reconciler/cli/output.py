@@ -22,7 +22,7 @@ class Output:
 
     def write(self, text: str) -> int:
         """Write a text. Raises TypeError for bytes."""
-        self.raw.write(printable(text))
+        self.raw.write(printable("" + text))  # "" +: click tries with bytes what kind of stream this is
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
