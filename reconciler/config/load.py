@@ -23,6 +23,7 @@ ROOT_FILE = "reconciler.toml"
 MAX_BYTES = 8 * 1024 * 1024
 MAX_NESTING = 32
 MAX_KEY_PARTS = 10
+MAX_ITEMS = 500_000  # keys, tables and elements of one file: the parser needs some 10 µs for each
 
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]++|\\[^\n])*+"|'[^'\n]*+')"""
 _LONG_KEY = rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_KEY_PARTS}}}"
@@ -156,6 +157,9 @@ def _parse(file: str, text: str) -> Document | Diagnostic:
 
 def _refuse(file: str, text: str) -> Diagnostic | None:
     """What must not reach the parser: its work grows with the square of depth and of dotted parts. One pass."""
+    if sum(map(text.count, "=[{,")) > MAX_ITEMS:
+        detail = f"It holds more than {MAX_ITEMS:,} keys, tables and elements."
+        return _error(file, "The file holds too much", detail, "Split it into several files below runs/.")
     depth = 0
     for token in _TOKEN.finditer(text):
         match token.lastgroup:

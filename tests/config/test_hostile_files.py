@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.config.load import MAX_BYTES, Loaded, load
 from reconciler.model.errors import ConfigurationError
+from reconciler.project import check_project
 
 LONG = ".".join("abcdefghijk")  # 11 parts
 SECONDS = 0.6  # of this process: far more than a look at each of these needs
@@ -93,6 +94,15 @@ def test_no_text_takes_long(tmp_path: Path, text: str) -> None:
     assert time.process_time() - started < SECONDS
 
 
+@pytest.mark.parametrize("item", ["[t%]\n", "[[a]]\n", "k%=1\n", "a%={}\n"])
+def test_half_a_million_tiny_things_are_refused_before_they_are_parsed(tmp_path: Path, item: str) -> None:
+    text = "".join(item.replace("%", str(number)) for number in range(500_001))
+    started = time.process_time()
+    (found,) = loaded(tmp_path, text).diagnostics
+    assert time.process_time() - started < SECONDS
+    assert found.summary == "The file holds too much"
+
+
 def test_the_largest_file_and_one_byte_more(tmp_path: Path) -> None:
     line = b"# nothing to see here, move along please, thanks a lot for it\n"
     text = (line * (MAX_BYTES // len(line) + 1))[:MAX_BYTES]
@@ -118,6 +128,44 @@ def test_where_a_file_is_not_utf_8(tmp_path: Path, data: bytes, place: str, byte
     (found,) = loaded(tmp_path, data).diagnostics
     assert found.summary == "The file is not UTF-8"
     assert (str(found.source), byte in found.detail) == (f"reconciler.toml:{place}", True)
+
+
+@pytest.mark.parametrize("number", ["0x" + "F" * 6_000, "0b1" + "01" * 20_000, "9" * 4_000, "-0"])
+def test_a_huge_number_is_out_of_bounds(tmp_path: Path, number: str) -> None:
+    (tmp_path / "reconciler.toml").write_text(f"[apply]\nparallelism = {number}\n")
+    (found,) = check_project(tmp_path).diagnostics
+    assert found.summary == "Value out of bounds"
+    assert len(found.detail) < 100
+
+
+def test_after_a_thousand_wrong_declarations_the_rest_is_not_checked(tmp_path: Path) -> None:
+    many = "".join(f"[run.r{n}]\nx = 1\n" for n in range(1_500)) + "".join(f"[t{n}]\n" for n in range(1_500))
+    (tmp_path / "reconciler.toml").write_text(many)
+    found = check_project(tmp_path).diagnostics
+    assert sum(item.summary == "Too many problems" for item in found) == 1
+    assert sum(item.summary == "Unknown table" for item in found) == 1_000
+
+
+def test_a_folder_that_can_t_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs" / "deep").mkdir(parents=True)
+    (tmp_path / "runs" / "deep" / "a.toml").write_text("[run.a]\n")
+    listing = os.scandir
+
+    def forbidden(path: str) -> object:  # as root, no folder is closed
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", path)
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    (found,) = loaded(tmp_path, "").diagnostics
+    assert (found.summary, str(found.source)) == ("The file can't be read", "runs/deep:1:1")
+
+
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/runs/\xff.toml")).write_text("")
+    (found,) = loaded(tmp_path, "").diagnostics
+    assert found.summary == "The file's name is not UTF-8"
 
 
 @pytest.mark.parametrize("digits", [4_301, 5_000, 6_000])
