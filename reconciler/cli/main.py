@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler import __version__
+from reconciler.cli.output import Output, log_to_stderr
 from reconciler.cli.session import Session
 
 # name: (module below reconciler.cli, function, one line of help)
@@ -83,11 +84,7 @@ def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, qu
     session: Session = ctx.obj
     session.root, session.state_url, session.no_color, session.quiet = Path(root), state_url, no_color, quiet
     if verbose:
-        import logging
-
-        level = logging.INFO if verbose == 1 else logging.DEBUG
-        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
-        logging.getLogger("reconciler").setLevel(level)
+        log_to_stderr(verbose)
 
 
 def main() -> None:
@@ -95,6 +92,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 still gets all of it
+    sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr)
     session = Session()
     try:
         code = cli.main(prog_name="reconciler", standalone_mode=False, obj=session)
