@@ -27,7 +27,6 @@ def subject(tmp_path: Path) -> Subject:
         yield Workshop(tmp_path, service, nursery).make("answer lost")
 
 
-@pytest.mark.xfail(strict=True, reason="apply takes an adoption that its plan foresees for one that is recorded")
 def test_what_is_certain_by_now_is_recorded_by_the_next_apply(subject: Subject) -> None:
     assert subject.dying(*APPLY, point="before adopted") == "before adopted"
     assert list(subject.converge(rounds=1)) == []
