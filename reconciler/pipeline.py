@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
-import time
-import urllib.parse
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler import safekeeping
 from reconciler.applying.apply import apply
 from reconciler.applying.interruption import Interruption
-from reconciler.applying.record import Author, Recorder
-from reconciler.applying.resolve import Decision
-from reconciler.applying.resolve import resolve as resolve_submissions
+from reconciler.applying.rescue import Rescued
 from reconciler.applying.sending import Sender
-from reconciler.applying.settle import Examiner, Settler, foresee
-from reconciler.applying.settling import DEAD_SECONDS, SETTLE_SECONDS, Patience, in_words
+from reconciler.applying.settle import Settler, foresee
+from reconciler.applying.settling import Verdict, outlook
 from reconciler.applying.submission import Pace
-from reconciler.applying.tools import Options, Tools
+from reconciler.applying.tools import Guard, Options, Tools
 from reconciler.clock import now
-from reconciler.config.settings import is_loopback
 from reconciler.dataframer.client import Client, Listing
-from reconciler.git import git_state
-from reconciler.model.changes import Plan
-from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.changes import Action, Plan
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.errors import PlanError, PlanOutdated, UsageError
-from reconciler.model.events import Event, Report
-from reconciler.model.request import Instance
+from reconciler.model.events import Event, Report, Told
 from reconciler.model.run import is_final
+from reconciler.planning import untracked
 from reconciler.planning.diff import diff, needs_history
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
-from reconciler.planning.specs import Specs, fetch_specs, look_up_names, remembered, resolve
+from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
-from state.errors import StateMissing
-from state.records import Meta, Phase, Snapshot
+from reconciler.wiring import Books, books, examiner, rescue
+from state.backups import Why
+from state.errors import StateError, StateMissing
+from state.records import AttemptRecord, Meta, Phase, Snapshot
 from state.store import Store
 
 
@@ -52,6 +47,8 @@ def make_plan(project: Project, options: PlanOptions) -> Plan:
     """Plan: takes no lock, writes nothing. Errors: StateError, ServiceError, SecretError, UsageError."""
     _check_addresses(project, options.replace)
     store = project.open_state_if_any()
+    if store is None and not options.offline:
+        refuse_vanishing_state(project)
     client = None if options.offline else project.connect()
     try:
         return _Planning(project, options, store, client).run()
@@ -76,11 +73,12 @@ class _Planning:
         snapshot = store.snapshot() if store else _no_state(self._project.settings.base_url)
         observed = refresh(self._asked, snapshot, at) if self._asked else Observed(at)
         specs = remembered(snapshot.specs, observed.listed or ())
-        instances, specs, found = self._resolved(specs)
+        instances, specs, found = resolved(self._client, specs, self._project.desired.instances)
         found += self._project.desired.diagnostics
         found += observed.diagnostics
         busy = store is not None and store.holder() is not None
-        snapshot, foreseen = self._foresee(snapshot, observed, busy)
+        snapshot, verdicts = self._foresee(snapshot, observed, busy)
+        foreseen = {a: outlook(a, verdict) for a, verdict in verdicts.items()}
         recorded = lay_over(snapshot, (), observed, busy, foreseen)
         needy = [*needs_history(instances, recorded, options.replace), *(owed.address for owed in snapshot.owed)]
         history = store.attempts(needy) if store and needy else []
@@ -90,6 +88,8 @@ class _Planning:
             observed = fetch(self._asked, observed, wanted)
             recorded = lay_over(snapshot, history, observed, busy, foreseen)
         decisions = diff(instances, recorded, options.replace)
+        found += self._untracked(decisions.actions, observed, verdicts.values())
+        found += self._rescued()
         if self._client is not None:
             spec_ids = [a.after.spec_id for a in decisions.actions if a.buys and a.after]
             specs, unknown = fetch_specs(self._client, specs, spec_ids)
@@ -99,32 +99,37 @@ class _Planning:
         around = Circumstances(base_url, at, self._asked is not None, meta, where, self._heading(busy))
         return plan(instances, decisions, specs, found, around)
 
-    def _foresee(self, snapshot: Snapshot, observed: Observed, busy: bool) -> tuple[Snapshot, dict[str, str]]:
-        """What will become of unknown submissions, as an apply would settle them now; in memory."""
+    def _foresee(self, snapshot: Snapshot, observed: Observed, busy: bool) -> tuple[Snapshot, dict[str, Verdict]]:
+        """What will become of unknown submissions, as an apply would settle them now; in memory. By address."""
         if self._asked is None or self._store is None or not snapshot.open or observed.listed is None:
             return snapshot, {}
         ours = {a: attempt for a, attempt in snapshot.open.items() if not (busy and attempt.phase is Phase.SENDING)}
-        examiner = _examiner(self._project, self._store, self._asked)
-        examiner.patience = replace(examiner.patience, lists=1)  # one list must do for a forecast
-        verdicts = examiner.examine(replace(snapshot, open=ours), Listing(observed.listed, None))
-        words = {a: in_words(a, verdicts[attempt.attempt_id]) for a, attempt in ours.items()}
-        return foresee(snapshot, verdicts), words
+        looking = examiner(self._project, self._store, self._asked)
+        looking.patience = replace(looking.patience, lists=1)  # one list must do for a forecast
+        verdicts = looking.examine(replace(snapshot, open=ours), Listing(observed.listed, None))
+        return foresee(snapshot, verdicts), {a: verdicts[attempt.attempt_id] for a, attempt in ours.items()}
 
-    def _resolved(self, specs: Specs) -> tuple[list[Instance], Specs, list[Diagnostic]]:
-        """Instances with their specs, after asking for followed versions and seed datasets that are not known."""
-        instances = self._project.desired.instances
-        if self._client is None:
-            named, found = resolve(instances, specs)
-            return named, specs, found
-        specs = look_up_names(self._client, specs, instances)
-        asking = [
-            item.request.spec_id or next(iter(specs.ids.get(item.spec_name or "", ())), "")
-            for item in instances
-            if item.follows_latest or (item.legacy_revisions and item.request.spec_id not in specs.seeded)
+    def _untracked(
+        self, actions: Sequence[Action], observed: Observed, verdicts: Collection[Verdict]
+    ) -> list[Diagnostic]:
+        """Where the state may have lost runs: those on the service that would do for a purchase."""
+        if self._asked is None or observed.listed is None:
+            return []
+        spoken_for = {
+            run.id for verdict in verdicts for run in (*verdict.candidates, *([verdict.run] if verdict.run else []))
+        }
+        guard = guard_of(self._store, self._asked)
+        return guard(actions, Listing(observed.listed, None), spoken_for) if guard else []
+
+    def _rescued(self) -> list[Diagnostic]:
+        waiting = (
+            rescue(self._project, self._store.meta().lineage).waiting(self._store.meta().lineage) if self._store else []
+        )
+        said = "It could not be recorded when it was bought, and is recorded by the next apply or refresh."
+        return [
+            Diagnostic(Severity.WARNING, "A rescued run", f"Run {item.run_id}: {said}", address=item.address)
+            for item in waiting
         ]
-        specs, found = fetch_specs(self._client, specs, filter(None, asking))
-        named, more = resolve(instances, specs)
-        return named, specs, found + more
 
     def _heading(self, busy: bool) -> tuple[str, ...]:
         heading = []
@@ -173,30 +178,84 @@ def apply_plan(
     interruption: Interruption,
     tell: Callable[[Event], None],
 ) -> Report:
-    """Perform a plan. Errors: PlanError, PlanOutdated, StateError, ServiceError, SecretError."""
+    """Perform a plan. Errors: PlanError, PlanOutdated, StateError, ServiceError, SecretError, UsageError."""
     refuse_errors(approved)
     settings = project.settings
-    client = project.connect()
-    store = project.open_state(create=True)
-    try:
-        meta = store.meta()
+    refuse_vanishing_state(project)
+
+    def told(text: str) -> None:
+        tell(Told(text))
+
+    with books(project, "apply", told, create=True) as opened:
+        store, recorder, meta = opened.store, opened.recorder, opened.store.meta()
         if approved.lineage and approved.lineage != meta.lineage:
             raise PlanOutdated("The plan was made from another state (its lineage differs). Plan again.")
         if approved.base_url != settings.base_url:
             raise PlanOutdated(f"The plan was made for {approved.base_url}, the project names {settings.base_url}.")
-        recorder = _recorder(project, store, "apply")
-        sender = Sender(client, recorder, settings.timeout, project.secret, tell)
+        sender = Sender(opened.client, recorder, settings.timeout, project.secret, tell, _saving(opened, meta.lineage))
         sender.check_secrets(ref for action in approved.actions for _, ref in action.secrets)
+        if approved.has_changes:
+            _back_up(project, store, told)
         recorder.specs(approved.specs)
-        settler = Settler(_examiner(project, store, client), recorder, settings.resubmit_absent_after)
-        tools = Tools(store, client, recorder, sender, settler, interruption, tell, now)
+        settler = Settler(opened.examiner, recorder, settings.resubmit_absent_after)
+        tools = Tools(
+            store, opened.client, recorder, sender, settler, interruption, tell, now, guard_of(store, opened.client),
+            take_in=opened.take_in,
+        )  # fmt: skip
         pace = Pace(options.parallelism or settings.parallelism, settings.submit_rate)
-        unknown = any(item.kind == "unknown" for item in approved.unmet)
+        waiting = opened.rescue.waiting(meta.lineage)
+        unknown = bool(waiting) or any(item.kind == "unknown" for item in approved.unmet)
         wait, lock = options.wait_seconds, options.lock_seconds
         return apply(approved, tools, Options(pace, settings.max_active, wait, lock, unknown=unknown))
-    finally:
-        client.close()
+
+
+def _saving(opened: Books, lineage: str) -> Callable[[AttemptRecord, str], str]:
+    """What becomes of a run id that the state can't take."""
+
+    def save(attempt: AttemptRecord, run_id: str) -> str:
+        return opened.rescue.save(Rescued(lineage, attempt.attempt_id, attempt.address, run_id, now()))
+
+    return save
+
+
+def _back_up(project: Project, store: Store, tell: Callable[[str], None]) -> None:
+    """A state that can't be backed up is no reason not to work with it; people are told."""
+    try:
+        safekeeping.back_up(project, store, Why.BEFORE_APPLY)
+    except StateError as problem:
+        tell(f"The state could not be backed up: {problem}")
+
+
+def guard_of(store: Store | None, client: Client) -> Guard | None:
+    """What keeps a state that may have lost runs from buying them again; None for one that can't have lost any."""
+    has_attempts = False
+    if store is not None:
+        snapshot = store.snapshot()
+        if not untracked.is_due(snapshot.meta, snapshot.marks, safekeeping.highest_serial(snapshot.meta.lineage)):
+            return None
+        has_attempts = bool(store.attempts())
+    search = untracked.Search(client, store.attempts_of_runs if store else lambda run_ids: [])
+
+    def guard(actions: Sequence[Action], listing: Listing, spoken_for: Collection[str]) -> list[Diagnostic]:
+        return untracked.refusals(search.matches(actions, listing, spoken_for), has_attempts)
+
+    return guard
+
+
+def refuse_vanishing_state(project: Project) -> None:
+    """In CI a new SQLite file is gone with the job, and the next job buys everything again. Raises UsageError."""
+    ci = project.environ.get("CI", "").lower() not in ("", "0", "false")
+    if not ci or project.settings.emulated or not project.state_url.startswith("sqlite:"):
+        return
+    store = project.open_state_if_any()
+    if store is not None:
         store.close()
+        return
+    raise UsageError(
+        "There is no state here, and CI is set: a new SQLite file would be gone with this job, and the next job would"
+        ' buy everything again. Keep the state in PostgreSQL ([state] url = "postgresql://…"), or on a path that'
+        " persists; if this path does persist, make the state once with `reconciler init --fresh`."
+    )
 
 
 def await_lock(project: Project, seconds: float) -> None:
@@ -213,62 +272,22 @@ def await_lock(project: Project, seconds: float) -> None:
         store.close()
 
 
-def resolve_unknown(project: Project, pattern: str, decision: Decision, lock_seconds: float) -> list[str]:
-    """Carry out a person's decision about unknown submissions; returns a line for each. Raises UsageError."""
-    client = project.connect()
-    store = project.open_state()
-    try:
-        with store.lock("resolve", lock_seconds):
-            examiner = _examiner(project, store, client)
-            return resolve_submissions(pattern, decision, examiner, _recorder(project, store, "resolve"))
-    finally:
-        client.close()
-        store.close()
-
-
-def refresh_state(project: Project) -> int:
-    """Ask for every recorded run, and record what the service says; returns how many runs were asked for."""
-    client = project.connect()
-    store = project.open_state()
-    try:
-        recorder = _recorder(project, store, "refresh")
-        snapshot = store.snapshot()
-        observed = refresh(client, snapshot, now())
-        recorder.observe(list(observed.reports.values()))
-        unread = [a.run_id for a in store.snapshot().current.values() if a.run_id and a.status and not a.reported_json]
-        details = fetch(client, Observed(observed.at), unread)
-        recorder.observe(list(details.reports.values()))
-        return len(observed.reports)
-    finally:
-        client.close()
-        store.close()
-
-
 def refuse_errors(made: Plan) -> None:
     """A plan with errors can't be applied. Raises PlanError."""
     if not made.valid:
         raise PlanError(made.diagnostics)
 
 
-def _examiner(project: Project, store: Store, client: Client) -> Examiner:
-    return Examiner(store, client, patience(project), project.settings.timeout, time.time)
-
-
-def patience(project: Project) -> Patience:
-    """How long unknown submissions are waited for. Tests may shorten it, where nothing real can be bought."""
-    base_url = project.settings.base_url
-    if not (project.settings.emulated or is_loopback(urllib.parse.urlsplit(base_url).hostname or "")):
-        return Patience()
-    settle, dead = (project.environ.get(f"RECONCILER_{name}_SECONDS") for name in ("SETTLE", "DEAD"))
+def rescued(project: Project) -> bool:
+    """Whether runs wait in a rescue file to be recorded."""
+    store = project.open_state_if_any()
+    if store is None:
+        return False
     try:
-        return Patience(float(settle or SETTLE_SECONDS), float(dead or DEAD_SECONDS))
-    except ValueError:
-        raise UsageError("RECONCILER_SETTLE_SECONDS and RECONCILER_DEAD_SECONDS are numbers of seconds.") from None
-
-
-def _recorder(project: Project, store: Store, command: str) -> Recorder:
-    commit, dirty = git_state(project.root)
-    return Recorder(store, Author(command, getpass.getuser(), socket.gethostname(), commit, dirty), now)
+        lineage = store.meta().lineage
+    finally:
+        store.close()
+    return bool(rescue(project, lineage).waiting(lineage))
 
 
 def working_runs(made: Plan) -> int:

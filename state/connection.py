@@ -7,9 +7,9 @@ import sqlite3
 import stat
 from pathlib import Path
 
-from state.errors import StateCorrupt, StateNewer, StateUnwritable
+from state.errors import StateBusy, StateCorrupt, StateForeign, StateNewer, StateUnwritable
 
-SCHEMA_VERSION = 1  # the number of migrations; also in PRAGMA user_version and in meta
+SCHEMA_VERSION = 2  # the number of migrations; also in PRAGMA user_version and in meta
 BUSY_SECONDS = 10.0  # how long to wait for another process's transaction
 
 
@@ -62,11 +62,11 @@ def reader(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 def version(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema version; 0 for an empty database. Raises StateNewer, or StateCorrupt for somebody else's tables."""
+    """The schema version; 0 for an empty database. Raises StateNewer, or StateForeign for somebody else's tables."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if names and (found == 0 or "meta" not in names):
-        raise StateCorrupt(
+        raise StateForeign(
             f"This is a SQLite database, but no state ({path}); it was not touched.", "Name another file."
         )
     if found > SCHEMA_VERSION:
@@ -87,18 +87,27 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def give_up_when_busy(status: int, remaining: int, total: int) -> None:
+    """For the progress of a backup: Python would try for ever, though SQLite has waited long enough already."""
+    if status & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise StateBusy("Another process is writing to the state.", "Try again when it is done.")
+
+
 def create_file(path: Path) -> None:
     """Make an empty file of mode 0600, and missing folders of mode 0700. SQLite gives its log the mode of the file."""
     for folder in reversed([folder for folder in path.parents if not folder.exists()]):
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync(folder.parent)
+        sync(folder.parent)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def make_private(path: Path) -> None:
-    """Take the rights of group and others away from our own files, which a copy or a checkout may have given them."""
-    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+    """Take the rights of group and others away from our own log, index and lock, which a copy may have given them.
+
+    The database itself is not mended: who could write to it may have done so (``place.refuse_shared``).
+    """
+    for file in (Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}.lock")):
         if file.exists():
             found = file.stat()
             if found.st_mode & 0o077 and found.st_uid == os.geteuid():
@@ -120,9 +129,9 @@ def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _sync(folder: Path) -> None:
-    """Make a new entry of a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make a file, or the entries of a folder, durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

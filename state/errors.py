@@ -7,10 +7,18 @@
     ├── StateMissing          there is no database
     ├── StateBoundElsewhere   it records runs of another service
     ├── StateLocked           somebody else holds the lock (``holder``)
+    ├── StateLockLost         the lock that this handle held was broken, or taken by another since
+    ├── StateNotLocked        there is no lock to break
+    ├── StateLockDiffers      the lock to break is not the one that is held (``holder``)
+    ├── StateLineageDiffers   a backup of another state
     ├── StateBusy             another process was writing for too long
     ├── StateNewer            made by a newer version of the tool
     ├── StateOutdated         made by an older version, and opened only for reading
     ├── StateCorrupt          damaged, or no state database at all
+    │   └── StateForeign      a sound database of something else
+    ├── StateNotLocal         on a network file system
+    ├── StateNotPrivate       group or others may read or write the file
+    ├── StateNotOurs          the file belongs to another user
     ├── StateUnreadable       the file can't be opened
     ├── StateUnwritable       disk full, or an error of the disk
     │   └── StateReadOnly     file, folder or handle is read-only
@@ -51,6 +59,10 @@ class StateBoundElsewhere(StateError):
     """The database records runs of another service."""
 
 
+class StateLineageDiffers(StateError):
+    """The backup is that of another state, and would take the place of one that has attempts."""
+
+
 class StateLocked(StateError):
     """Somebody else holds the lock."""
 
@@ -59,6 +71,37 @@ class StateLocked(StateError):
             f"The state is locked by {holder.user}@{holder.host} (process {holder.pid}, {holder.command!r},"
             f" since {holder.since}, lock {holder.lock_id}).",
             "Wait until that command is done, or give --lock-timeout.",
+        )
+        self.holder = holder
+
+
+class StateLockLost(StateError):
+    """The lock that this handle held was broken, or was taken by another since. No decision can be recorded."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__(
+            f"The state's lock was broken or taken over by {by or 'another command'}; nothing more is recorded.",
+            "Let that command end, then run `reconciler apply` again: it settles what was being submitted.",
+        )
+
+
+class StateNotLocked(StateError):
+    """There is no lock to break."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"The state is not locked ({place}).",
+            "There is nothing to break: a lock is gone with the process that held it.",
+        )
+
+
+class StateLockDiffers(StateError):
+    """The lock to break is not the one that is held; nothing was broken."""
+
+    def __init__(self, lock_id: str, holder: Holder) -> None:
+        super().__init__(
+            f"Lock {lock_id} is not held; the state is locked by {holder}, lock {holder.lock_id}. Nothing was broken.",
+            f"If that command hangs for good, run `reconciler unlock {holder.lock_id}`.",
         )
         self.holder = holder
 
@@ -77,6 +120,22 @@ class StateOutdated(StateError):
 
 class StateCorrupt(StateError):
     """The file is damaged, or no state database; it was not touched."""
+
+
+class StateForeign(StateCorrupt):
+    """The file is a sound database, but of something else; it was not touched."""
+
+
+class StateNotLocal(StateError):
+    """The file lies, or would lie, on a network file system; nothing was touched."""
+
+
+class StateNotPrivate(StateError):
+    """Group or others may read or write the file; it was not touched."""
+
+
+class StateNotOurs(StateError):
+    """The file belongs to another user; it was not touched."""
 
 
 class StateUnreadable(StateError):

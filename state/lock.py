@@ -29,28 +29,48 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._handles: dict[str, int] = {}  # by lock id; more than one only after a lock of ours was broken
 
     @contextmanager
     def acquire(self, command: str, timeout: float = 0.0) -> Iterator[Holder]:
         """Hold the lock; raises StateLocked when somebody else still has it after ``timeout`` seconds."""
         handle = self._take(timeout)
+        holder = describe(command)
         try:
-            holder = describe(command)
             with translated(str(self.path)):
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, json.dumps(asdict(holder)).encode(), 0)
+            self._handles[holder.lock_id] = handle
             yield holder
         finally:
+            self._handles.pop(holder.lock_id, None)
             with suppress(OSError):  # an old name does no harm: it means nothing without the flock
                 os.ftruncate(handle, 0)
             os.close(handle)  # frees the flock
 
+    def stands(self, holder: Holder) -> bool:
+        """Whether a lock that we hold was not broken meanwhile."""
+        handle = self._handles.get(holder.lock_id)
+        return handle is not None and self._is_at_path(handle)
+
+    def abolish(self, lock_id: str) -> None:
+        """Break the lock with this id: whoever comes next locks a new file. Does nothing if it is held no more.
+
+        An flock can't be taken from a process that lives, so its holder goes on believing that it has the lock. The
+        caller must raise the state's epoch in the same step.
+        """
+        with translated(str(self.path)):
+            holder = self.holder()
+            if holder is not None and holder.lock_id == lock_id:
+                self.path.unlink(missing_ok=True)
+
     def holder(self) -> Holder | None:
         """Who holds the lock now; nobody who merely held it once."""
         with translated(str(self.path)):
-            if not self.path.exists():
+            try:
+                handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
                 return None
-            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 return self._holder(handle)
             finally:
@@ -62,7 +82,10 @@ class FileLock:
             with translated(str(self.path)):
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 if _flock(handle, fcntl.LOCK_EX):
-                    return handle
+                    if self._is_at_path(handle):
+                        return handle
+                    os.close(handle)  # it was broken between our open and our flock: ours is a file without a name
+                    continue
                 try:
                     holder = self._holder(handle)
                 finally:
@@ -73,6 +96,12 @@ class FileLock:
             if time.monotonic() >= deadline:
                 raise StateLocked(holder)
             time.sleep(_POLL_SECONDS)
+
+    def _is_at_path(self, handle: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(handle), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def _holder(self, handle: int) -> Holder | None:
         found = None

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from state import rules
 from state.connection import SCHEMA_VERSION
-from state.errors import StateConflict, StateLocked, invalid
-from state.lock import describe
+from state.errors import StateConflict, invalid
+from state.memory_lock import MemoryLock
 from state.records import (
     OPEN_PHASES,
     ApplyRecord,
@@ -23,6 +24,7 @@ from state.records import (
     Holder,
     InstanceRecord,
     JournalRecord,
+    MarkRecord,
     Meta,
     OwedRecord,
     PlanActionRecord,
@@ -34,20 +36,29 @@ from state.writes import Advance, Forget, Observe, Pay, Put, Write, is_decision
 _ABSENT: Any = object()
 
 
+@dataclass(slots=True)
+class _Shared:
+    """What the handles of one state share and replace; the tables are shared too, and only changed."""
+
+    meta: Meta
+
+
 class MemoryStore:
     """A :class:`state.store.Store` that lives as long as the object. Give a lineage and a time to be deterministic."""
 
     def __init__(self, base_url: str, lineage: str | None = None, created_at: str | None = None) -> None:
-        self._meta = Meta(
-            schema_version=SCHEMA_VERSION,
-            lineage=lineage or str(uuid.uuid4()),
-            serial=0,
-            base_url=base_url,
-            created_at=created_at or datetime.now(UTC).isoformat(),
+        self._shared = _Shared(
+            Meta(
+                schema_version=SCHEMA_VERSION,
+                lineage=lineage or str(uuid.uuid4()),
+                serial=0,
+                base_url=base_url,
+                created_at=created_at or datetime.now(UTC).isoformat(),
+            )
         )
         self._guard = threading.RLock()
-        self._taken = threading.Lock()
-        self._holder: Holder | None = None
+        self._locks = MemoryLock(self._guard)
+        self._epoch: int | None = None  # of the last lock of this handle
         self._closed = False
         self._undo: list[tuple[dict[str, Any], str, Any]] = []
         self._instances: dict[str, InstanceRecord] = {}
@@ -60,25 +71,33 @@ class MemoryStore:
         self._plan_actions: dict[str, PlanActionRecord] = {}
         self._specs: dict[str, SpecRecord] = {}
         self._events: dict[str, EventRecord] = {}
+        self._marks: dict[str, MarkRecord] = {}
         self._journal: list[JournalRecord] = []
+
+    def another(self) -> MemoryStore:
+        """Another handle on the same state, as another process has one."""
+        twin = copy.copy(self)
+        twin._epoch, twin._closed = None, False
+        return twin
 
     # -- reading --------------------------------------------------------------------------------------------------
 
     def meta(self) -> Meta:
         with self._using():
-            return self._meta
+            return self._shared.meta
 
     def snapshot(self) -> Snapshot:
         with self._using():
             pointed = ((address, instance.attempt_id) for address, instance in self._instances.items())
             unpaid = (owed for owed in self._owed.values() if owed.paid_at is None)
             return Snapshot(
-                meta=self._meta,
+                meta=self._shared.meta,
                 instances=dict(self._instances),
                 current={address: self._attempts[key] for address, key in pointed if key is not None},
                 open={attempt.address: attempt for attempt in _sorted(self._attempts[key] for key in self._open)},
                 owed=tuple(sorted(unpaid, key=lambda owed: owed.owed_at)),
                 specs=dict(self._specs),
+                marks=dict(self._marks),
             )
 
     def attempts(self, addresses: Iterable[str] | None = None) -> list[AttemptRecord]:
@@ -91,6 +110,11 @@ class MemoryStore:
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
         with self._using():
             return _sorted(self._attempts[self._runs[run_id]] for run_id in set(run_ids) if run_id in self._runs)
+
+    def newest_runs(self, limit: int) -> list[AttemptRecord]:
+        with self._using():
+            runs = (one for one in self._attempts.values() if one.run_id is not None and one.gone_at is None)
+            return sorted(runs, key=_age, reverse=True)[:limit]
 
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         with self._using():
@@ -112,7 +136,10 @@ class MemoryStore:
 
     def commit(self, writes: Sequence[Write]) -> int:
         with self._using():
-            steps = len(self._journal)
+            shared, steps = self._shared, len(self._journal)
+            decided = any(map(is_decision, writes))
+            if decided:
+                self._locks.check(self._epoch)
             try:
                 for write in writes:
                     self._apply(write)
@@ -127,9 +154,9 @@ class MemoryStore:
                 raise
             finally:
                 self._undo.clear()
-            if any(map(is_decision, writes)):
-                self._meta = replace(self._meta, serial=self._meta.serial + 1)
-            return self._meta.serial
+            if decided:
+                shared.meta = replace(shared.meta, serial=shared.meta.serial + 1)
+            return shared.meta.serial
 
     def _apply(self, write: Write) -> None:
         match write:
@@ -152,6 +179,8 @@ class MemoryStore:
                 self._set(self._specs, record.spec_id, record)
             case Put(EventRecord() as record):
                 self._set(self._events, record.event_id, record)
+            case Put(MarkRecord() as record):
+                self._set(self._marks, record.name, record)
             case Put(_):
                 raise invalid("There is no table for this record.")
             case Forget(address):
@@ -223,18 +252,16 @@ class MemoryStore:
 
     @contextmanager
     def _locked(self, command: str, timeout: float) -> Iterator[Holder]:
-        taken = self._taken.acquire(timeout=timeout) if timeout > 0 else self._taken.acquire(blocking=False)
-        if not taken:
-            raise StateLocked(self._holder or describe("unknown"))
-        self._holder = describe(command)
-        try:
-            yield self._holder
-        finally:
-            self._holder = None
-            self._taken.release()
+        with self._locks.acquire(command, timeout) as holder:
+            self._epoch = self._locks.epoch
+            yield holder
 
     def holder(self) -> Holder | None:
-        return self._holder
+        return self._locks.holder
+
+    def unlock(self, lock_id: str) -> Holder:
+        with self._using():
+            return self._locks.abolish(lock_id)
 
     def close(self) -> None:
         self._closed = True
@@ -249,3 +276,7 @@ class MemoryStore:
 
 def _sorted(attempts: Iterable[AttemptRecord]) -> list[AttemptRecord]:
     return sorted(attempts, key=lambda attempt: (attempt.address, attempt.number, attempt.attempt_id))
+
+
+def _age(attempt: AttemptRecord) -> tuple[str, str]:
+    return attempt.run_created_at or attempt.settled_at or attempt.prepared_at, attempt.attempt_id

@@ -17,6 +17,12 @@ def tables(db: Database) -> None:
     db.executescript(_TABLES)
 
 
+@MIGRATIONS(name="0002_marks_and_epoch")
+def marks_and_epoch(db: Database) -> None:
+    """Facts about the state as a whole; the epoch that fences off a holder whose lock was broken; newest runs."""
+    db.executescript(_MARKS_AND_EPOCH)
+
+
 def migrate(db: Database, base_url: str, at: str) -> None:
     """Bring a database to the present version; a new one gets its lineage and is bound to ``base_url``.
 
@@ -168,4 +174,19 @@ SELECT i.address, a.run_id, a.status, a.samples_completed, a.samples_failed, a.t
 FROM instances AS i JOIN attempts AS a ON a.attempt_id = i.attempt_id
 WHERE a.run_id IS NOT NULL
 ORDER BY i.address;
+"""
+
+# The epoch rises whenever the lock is taken or broken; ``epoch_by`` says who did that last, for people.
+_MARKS_AND_EPOCH = """
+CREATE TABLE marks (
+    name TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL,
+    at TEXT NOT NULL
+);
+
+ALTER TABLE meta ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0);
+ALTER TABLE meta ADD COLUMN epoch_by TEXT NOT NULL DEFAULT '';
+
+CREATE INDEX attempts_newest ON attempts (coalesce(run_created_at, settled_at, prepared_at), attempt_id)
+WHERE run_id IS NOT NULL AND gone_at IS NULL;
 """

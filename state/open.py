@@ -16,10 +16,11 @@ def open_store(url: str, *, base_url: str, root: Path, create: bool = False, rea
     Raises StateUrlInvalid for a URL of another kind, else what :func:`state.sqlite.open_sqlite` raises.
     """
     scheme, _, rest = url.partition(":")
-    if scheme == "sqlite" and rest.startswith("///") and len(rest) > 3:
+    path = sqlite_path(url, root)
+    if path is not None:
         from state.sqlite import open_sqlite
 
-        return open_sqlite(root / rest[3:], base_url=base_url, create=create, read_only=read_only)
+        return open_sqlite(path, base_url=base_url, create=create, read_only=read_only)
     if url == "memory:":
         from state.memory import MemoryStore
 
@@ -29,3 +30,9 @@ def open_store(url: str, *, base_url: str, root: Path, create: bool = False, rea
         raise StateUrlInvalid("A state in PostgreSQL is not supported yet.", _ALLOWED)
     kind = f", of the kind {scheme!r}," if rest else ""
     raise StateUrlInvalid(f"The state's URL{kind} names no state.", _ALLOWED)
+
+
+def sqlite_path(url: str, root: Path) -> Path | None:
+    """The database file that a URL names; None for other kinds of stores."""
+    rest = url.removeprefix("sqlite:///")
+    return (root / rest).absolute() if rest and rest != url else None

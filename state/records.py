@@ -6,7 +6,7 @@ keeps them for its callers and never looks inside. No record holds a secret.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -179,6 +179,23 @@ class EventRecord:
     message: str = ""
 
 
+# The mark that tells whether runs which the state does not know were looked for: "due", "passed", or "fresh" where
+# somebody said that this state knows nothing of them on purpose.
+UNTRACKED = "untracked"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRecord:
+    """A fact about the state as a whole: a check that was passed, a consent. No decision about a run."""
+
+    table: ClassVar[str] = "marks"
+    key: ClassVar[str] = "name"
+
+    name: str
+    value: str
+    at: str
+
+
 @dataclass(frozen=True, slots=True)
 class JournalRecord:
     """One committed step of one submission, in order of ``seq``."""
@@ -199,6 +216,7 @@ Record = (
     | PlanActionRecord
     | SpecRecord
     | EventRecord
+    | MarkRecord
 )
 RECORD_TYPES: tuple[type[Record], ...] = (
     InstanceRecord,
@@ -209,6 +227,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     PlanActionRecord,
     SpecRecord,
     EventRecord,
+    MarkRecord,
 )
 
 
@@ -222,6 +241,7 @@ class Snapshot:
     open: dict[str, AttemptRecord]  # by address: a submission that is SENDING, UNKNOWN or provisional
     owed: tuple[OwedRecord, ...]  # not paid yet, oldest first
     specs: dict[str, SpecRecord]  # by spec id
+    marks: dict[str, MarkRecord] = field(default_factory=dict)  # by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,3 +254,6 @@ class Holder:
     command: str
     since: str
     lock_id: str
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host} (process {self.pid}, {self.command!r}, since {self.since})"

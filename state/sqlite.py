@@ -10,13 +10,13 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from state import connection
+from state import connection, place, queries
 from state.errors import (
     StateBoundElsewhere,
     StateMissing,
@@ -24,22 +24,19 @@ from state.errors import (
     StateReadOnly,
     translated,
 )
-from state.lock import FileLock
+from state.fence import Fence, epoch_of
+from state.queries import R
 from state.records import (
     AttemptRecord,
     BaselineRecord,
     EventRecord,
     Holder,
-    InstanceRecord,
     JournalRecord,
     Meta,
-    OwedRecord,
     PlanActionRecord,
-    Record,
     Snapshot,
-    SpecRecord,
 )
-from state.rows import columns, decoder
+from state.rows import decoder
 from state.writes import Write, is_decision
 from state.writing import apply_writes
 
@@ -47,21 +44,23 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
     from sqlite_utils.db import Table
 
-R = TypeVar("R", bound=Record | JournalRecord)
-
 
 def open_sqlite(path: Path, *, base_url: str, create: bool = False, read_only: bool = False) -> SqliteStore:
     """Open the state in ``path``; ``create`` makes one that is missing, bound to ``base_url``.
 
-    Raises StateMissing, StateBoundElsewhere, StateNewer, StateOutdated, StateCorrupt, StateUnreadable,
-    StateUnwritable or StateBusy; a database that is refused is not touched.
+    Raises StateMissing, StateBoundElsewhere, StateNewer, StateOutdated, StateCorrupt, StateNotLocal, StateNotPrivate,
+    StateNotOurs, StateUnreadable, StateUnwritable or StateBusy; a database that is refused is not touched.
     """
     path = path.absolute()
     create = create and not read_only
     with translated(str(path)):
-        if not path.exists():
-            if not create:
-                raise _missing(path)
+        exists = path.exists()
+        if not exists and not create:
+            raise _missing(path)
+        place.refuse_network(path)
+        if exists:
+            place.refuse_shared(path)
+        else:
             connection.create_file(path)
         reading, blind = connection.reader(path)
         try:
@@ -112,31 +111,37 @@ class SqliteStore:
         self._read_only = read_only
         self._blind = blind  # later commits are seen by a new connection only
         self._guard = threading.Lock()
-        self._lock = FileLock(Path(f"{path}.lock"))
+        self._fence = Fence(Path(f"{path}.lock"))
 
     # -- reading --------------------------------------------------------------------------------------------------
 
     def meta(self) -> Meta:
         with self._reading() as db:
-            return _read_meta(db)
+            return queries.read_meta(db)
 
     def snapshot(self) -> Snapshot:
         with self._reading() as db:
             return Snapshot(
-                meta=_read_meta(db),
-                instances={row[0]: _INSTANCE(row) for row in db.execute(_INSTANCES_SQL)},
-                current={row[0]: _ATTEMPT(row[1:]) for row in db.execute(_CURRENT_SQL)},
-                open={attempt.address: attempt for attempt in map(_ATTEMPT, db.execute(_OPEN_SQL))},
-                owed=tuple(map(_OWED, db.execute(_OWED_SQL))),
-                specs={row[0]: _SPEC(row) for row in db.execute(_SPECS_SQL)},
+                meta=queries.read_meta(db),
+                instances={row[0]: queries.INSTANCE(row) for row in db.execute(queries.INSTANCES_SQL)},
+                current={row[0]: queries.ATTEMPT(row[1:]) for row in db.execute(queries.CURRENT_SQL)},
+                open={attempt.address: attempt for attempt in map(queries.ATTEMPT, db.execute(queries.OPEN_SQL))},
+                owed=tuple(map(queries.OWED, db.execute(queries.OWED_SQL))),
+                specs={row[0]: queries.SPEC(row) for row in db.execute(queries.SPECS_SQL)},
+                marks={row[0]: queries.MARK(row) for row in db.execute(queries.MARKS_SQL)},
             )
 
     def attempts(self, addresses: Iterable[str] | None = None) -> list[AttemptRecord]:
-        where, arguments = ("1", ()) if addresses is None else (_among("address"), (json.dumps(list(addresses)),))
-        return self._attempts(where, arguments)
+        if addresses is None:
+            return self._attempts("1", ())
+        return self._attempts(queries.among("address"), (json.dumps(list(addresses)),))
 
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
-        return self._attempts(_among("run_id"), (json.dumps(list(run_ids)),))
+        return self._attempts(queries.among("run_id"), (json.dumps(list(run_ids)),))
+
+    def newest_runs(self, limit: int) -> list[AttemptRecord]:
+        with self._reading() as db:
+            return [queries.ATTEMPT(row) for row in db.execute(queries.NEWEST_SQL, (limit,))]
 
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         found = self._rows(BaselineRecord, "baselines", "baseline_id = ?", [baseline_id])
@@ -146,20 +151,19 @@ class SqliteStore:
         return self._rows(PlanActionRecord, "plan_actions", "plan_id = ?", [plan_id])
 
     def events(self, address: str | None = None) -> list[EventRecord]:
-        return self._rows(EventRecord, "events", *_matching("address", address))
+        return self._rows(EventRecord, "events", *queries.matching("address", address))
 
     def journal(self, attempt_id: str | None = None) -> list[JournalRecord]:
-        return self._rows(JournalRecord, "journal", *_matching("attempt_id", attempt_id))
+        return self._rows(JournalRecord, "journal", *queries.matching("attempt_id", attempt_id))
 
     def _attempts(self, where: str, arguments: tuple[str, ...]) -> list[AttemptRecord]:
         with self._reading() as db:
-            sql = f"SELECT {_names(AttemptRecord)} FROM attempts WHERE {where} ORDER BY address, number, attempt_id"
-            return [_ATTEMPT(row) for row in db.execute(sql, arguments)]
+            return [queries.ATTEMPT(row) for row in db.execute(queries.attempts_sql(where), arguments)]
 
     def _rows(self, kind: type[R], table: str, where: str | None, arguments: list[str]) -> list[R]:
         """Rows in the order in which they were first written."""
         with self._reading():
-            rows = self._table(table).rows_where(where, arguments, order_by="rowid", select=_names(kind))
+            rows = self._table(table).rows_where(where, arguments, order_by="rowid", select=queries.names(kind))
             return list(map(decoder(kind), (tuple(row.values()) for row in rows)))
 
     @contextmanager
@@ -180,22 +184,48 @@ class SqliteStore:
     # -- writing --------------------------------------------------------------------------------------------------
 
     def commit(self, writes: Sequence[Write]) -> int:
-        if self._read_only:
-            raise StateReadOnly(f"The state was opened only for reading ({self.path}).", "Open it for writing.")
+        decided = any(map(is_decision, writes))
+        with self._writing() as db:
+            if decided:
+                self._fence.check(db)
+            apply_writes(db, self._table, writes)
+            if decided:
+                db.execute("UPDATE meta SET serial = serial + 1")
+            return int(db.execute("SELECT serial FROM meta").fetchone()[0])
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction, which locks out other writers from its start."""
+        self._refuse_if_read_only()
         with self._guard, translated(str(self.path)):
             db = self._connection
             db.execute("BEGIN IMMEDIATE")
             try:
-                apply_writes(db, self._table, writes)
-                if any(map(is_decision, writes)):
-                    db.execute("UPDATE meta SET serial = serial + 1")
-                serial = int(db.execute("SELECT serial FROM meta").fetchone()[0])
+                yield db
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-            return serial
+
+    def _refuse_if_read_only(self) -> None:
+        if self._read_only:
+            raise StateReadOnly(f"The state was opened only for reading ({self.path}).", "Open it for writing.")
+
+    def epoch(self) -> int:
+        """How often the lock was taken or broken; what a restore must surpass."""
+        with self._reading() as db:
+            return epoch_of(db)
+
+    def overwrite(self, source: Path) -> None:
+        """Put the content of another state in the place of ours, in one durable step. Call it under the lock.
+
+        Other handles stay usable and see the new content; those with a lock of before can record no decision in it.
+        """
+        with self._writing() as db:
+            self._fence.check(db)
+        with self._guard, translated(str(self.path)), closing(connection.reader(source)[0]) as other:
+            other.backup(self._connection, progress=connection.give_up_when_busy)
 
     def migrate(self, base_url: str) -> None:
         """Bring the tables to the present version."""
@@ -216,49 +246,27 @@ class SqliteStore:
     # -- the lock -------------------------------------------------------------------------------------------------
 
     def lock(self, command: str, timeout: float = 0.0) -> AbstractContextManager[Holder]:
-        if self._read_only:
-            raise StateReadOnly(f"The state was opened only for reading ({self.path}).", "Open it for writing.")
-        return self._lock.acquire(command, timeout)
+        self._refuse_if_read_only()
+        return self._locked(command, timeout)
+
+    @contextmanager
+    def _locked(self, command: str, timeout: float) -> Iterator[Holder]:
+        while True:
+            with self._fence.file.acquire(command, timeout) as holder:
+                with self._writing() as db:
+                    epoch = self._fence.enter(db, holder)
+                if epoch is not None:
+                    self._fence.epoch = epoch
+                    yield holder
+                    return
+
+    def unlock(self, lock_id: str) -> Holder:
+        with self._writing() as db:
+            return self._fence.abolish(db, lock_id)
 
     def holder(self) -> Holder | None:
-        return self._lock.holder()
+        return self._fence.file.holder()
 
     def close(self) -> None:
         with self._guard:
             self._connection.close()
-
-
-def _names(kind: type[R], prefix: str = "") -> str:
-    return ", ".join(f'{prefix}"{name}"' for name in columns(kind))
-
-
-def _among(column: str) -> str:
-    return f"{column} IN (SELECT value FROM json_each(?))"
-
-
-def _matching(column: str, value: str | None) -> tuple[str | None, list[str]]:
-    return (None, []) if value is None else (f"{column} = ?", [value])
-
-
-def _read_meta(db: sqlite3.Connection) -> Meta:
-    return Meta(*db.execute("SELECT schema_version, lineage, serial, base_url, created_at FROM meta").fetchone())
-
-
-_INSTANCE, _ATTEMPT, _OWED, _SPEC = (
-    decoder(InstanceRecord),
-    decoder(AttemptRecord),
-    decoder(OwedRecord),
-    decoder(SpecRecord),
-)
-_INSTANCES_SQL = f"SELECT {_names(InstanceRecord)} FROM instances"
-_CURRENT_SQL = (
-    f"SELECT i.address, {_names(AttemptRecord, 'a.')}"
-    " FROM instances AS i JOIN attempts AS a ON a.attempt_id = i.attempt_id"
-)
-# The condition is that of the partial index, to the letter; the newest attempt of an address comes last.
-_OPEN_SQL = (
-    f"SELECT {_names(AttemptRecord)} FROM attempts"
-    " WHERE phase IN ('SENDING', 'UNKNOWN') OR provisional ORDER BY address, number, attempt_id"
-)
-_OWED_SQL = f"SELECT {_names(OwedRecord)} FROM owed WHERE paid_at IS NULL ORDER BY owed_at, rowid"
-_SPECS_SQL = f"SELECT {_names(SpecRecord)} FROM specs"

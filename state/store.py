@@ -37,6 +37,12 @@ class Store(Protocol):
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
         """The attempts that own these run ids."""
 
+    def newest_runs(self, limit: int) -> list[AttemptRecord]:
+        """The attempts whose run is not known to be gone, of all addresses, forgotten ones included, newest first.
+
+        A run's time is when the service made it, else when its attempt was settled, else prepared.
+        """
+
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         """One baseline."""
 
@@ -52,15 +58,25 @@ class Store(Protocol):
     def commit(self, writes: Sequence[Write]) -> int:
         """Apply all writes in one durable transaction, or none; returns the serial.
 
-        The serial rises by one when any write is a decision (:func:`state.records.is_decision`).
+        The serial rises by one when any write is a decision (:func:`state.writes.is_decision`).
         When this returns, the writes survive a power cut.
+        Raises StateLockLost for a decision if this handle held the lock once, and another has taken or broken it since.
         """
 
     def lock(self, command: str, timeout: float = 0.0) -> AbstractContextManager[Holder]:
-        """Hold the state's one lock, or raise StateLocked (it names the holder) after ``timeout`` seconds."""
+        """Hold the state's one lock, or raise StateLocked (it names the holder) after ``timeout`` seconds.
+
+        Taking it raises the state's epoch durably, by which earlier holders can record no decision any more.
+        """
 
     def holder(self) -> Holder | None:
         """Who holds the lock now, if anybody."""
+
+    def unlock(self, lock_id: str) -> Holder:
+        """Break the lock with this id; returns who held it. The holder can record no decision from then on.
+
+        Raises StateNotLocked, or StateLockDiffers (it names the present holder) for another id.
+        """
 
     def close(self) -> None:
         """Let go of everything. A closed store can't be used again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from state.records import ApplyRecord, EventRecord, Phase, Record, SpecRecord
+from state.records import ApplyRecord, EventRecord, MarkRecord, Phase, Record, SpecRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Pay:
 
 Write = Put | Forget | Advance | Observe | Pay
 
-# Progress and caches are written often and decide nothing: they leave the serial alone.
-UNDECIDED_RECORDS = (SpecRecord, ApplyRecord, EventRecord)
+# Progress, caches and marks decide nothing about a run: they leave the serial alone.
+UNDECIDED_RECORDS = (SpecRecord, ApplyRecord, EventRecord, MarkRecord)
 
 
 def is_decision(write: Write) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterable, Sequence
 
@@ -10,20 +9,21 @@ from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
 from reconciler.applying.follow import Follower, Target
 from reconciler.applying.preconditions import Fresh, check_action
 from reconciler.applying.record import Prepared
-from reconciler.applying.settling import Standing, Verdict, in_words
+from reconciler.applying.settling import Standing, in_words, outlook
 from reconciler.applying.submission import Wave
-from reconciler.applying.submit import Submitter
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
-from reconciler.model.errors import PlanOutdated, ServiceError
+from reconciler.model.errors import PlanError, PlanOutdated, ServiceError
 from reconciler.model.events import Failed, Report, Started, Submitted, Told, Unsettled
 from reconciler.model.run import Run, is_final
-from state.records import Phase
+from state.records import UNTRACKED, Phase
 
 
 def apply(plan: Plan, tools: Tools, options: Options) -> Report:
-    """Perform the plan. Errors: StateError (nothing more is bought), PlanOutdated for a plan that is spent."""
+    """Perform the plan. Errors: StateError (nothing more is bought), PlanOutdated for a plan that is spent, PlanError
+    where the state may have lost runs that the service has.
+    """
     return _Apply(plan, tools, options).run()
 
 
@@ -37,6 +37,7 @@ class _Apply:
         self._ender = Ender(tools, self._teller, self._follower, options.command)
         self._unknown: dict[str, Kind] = {}  # by attempt id: what this apply submitted, and nobody knows
         self._followed: set[str] = set()  # adopted runs
+        self._guarded = False
         self._deadline = None if options.wait_seconds is None else time.monotonic() + options.wait_seconds
 
     def run(self) -> Report:
@@ -44,6 +45,8 @@ class _Apply:
         waiting: list[Action] = []
         if self._plan.has_changes or options.unknown:
             with tools.store.lock(options.command, options.lock_seconds):
+                for line in tools.take_in():
+                    tools.tell(Told(line))
                 self._settle()
                 todo = self._begin()
                 waiting = self._wave([action for action in todo if action.buys])
@@ -62,7 +65,10 @@ class _Apply:
             self._teller.failed(action, "deferred", f"not submitted: {why}; apply again")
         if options.wait_seconds != 0:
             self._follow()
-        report.unsettled = [_unsettled(attempt.address, verdict) for attempt, verdict in tools.settler.settled.open()]
+        report.unsettled = [
+            Unsettled(attempt.address, outlook(attempt.address, verdict))
+            for attempt, verdict in tools.settler.settled.open()
+        ]
         report.unfinished = len(self._follower.active)
         report.interrupted = tools.interruption()
         report.timed_out = bool(options.wait_seconds) and not report.interrupted and report.unfinished > 0
@@ -128,6 +134,7 @@ class _Apply:
         if not actions or not self._may_go_on():
             return list(actions)
         fresh = self._look(actions)
+        self._be_sure(actions, fresh)
         sound = [action for action in actions if self._sound(action, fresh)]
         batch, rest = sound[:room], sound[room:]
         if batch:
@@ -139,11 +146,22 @@ class _Apply:
             self._submit(prepared)
         return rest
 
+    def _be_sure(self, actions: Sequence[Action], fresh: Fresh) -> None:
+        """Where the state may have lost runs, buy nothing that the service has already. Raises PlanError."""
+        guard = self._tools.guard
+        if guard is None or self._guarded:
+            return
+        found = guard(actions, fresh.listing, self._tools.settler.spoken_for())
+        if found:
+            raise PlanError(found)
+        self._tools.recorder.mark(UNTRACKED, "passed")
+        self._guarded = True
+
     def _submit(self, prepared: list[Prepared]) -> None:
         tools = self._tools
-        wave = Wave([item.attempt.attempt_id for item in prepared], self._options.pace, random.Random())
+        wave = Wave([item.attempt.attempt_id for item in prepared], self._options.pace, tools.random)
         tools.sender.take(prepared)
-        Submitter(wave, tools.sender.commit, tools.sender.send).run(tools.interruption)
+        tools.drive(wave, tools.sender, tools.interruption)
         self._teller.report.stopped = self._teller.report.stopped or wave.stopped
         for item in prepared:
             attempt_id, action = item.attempt.attempt_id, item.action
@@ -243,7 +261,3 @@ class _Apply:
 def _target(action: Action, run_id: str) -> Target:
     samples = action.after.samples if action.after else None
     return Target(action.address, run_id, samples, action.lifecycle.min_samples if action.lifecycle else 0)
-
-
-def _unsettled(address: str, verdict: Verdict) -> Unsettled:
-    return Unsettled(address, verdict.standing.value, in_words(address, verdict))

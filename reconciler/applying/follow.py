@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.record import Recorder
 from reconciler.dataframer.client import Client
-from reconciler.dataframer.observation import absence, observation
+from reconciler.dataframer.observation import absence, check_account, observation
 from reconciler.model.errors import ServiceRefused, ServiceUnreachable
 from reconciler.model.events import Ending, Event, Progressed, Told
 from reconciler.model.run import Run
@@ -86,6 +86,7 @@ class Follower:
 
     def _look(self) -> list[Ending]:
         found = dict(self._fetch(self.active)) if len(self.active) <= FEW else self._list()
+        check_account(sum(run is None for run in found.values()), len(self.active))
         resting = [run_id for run_id, run in found.items() if run is None or run.status.final]
         listed_only = [run_id for run_id in resting if (run := found[run_id]) and run.runtime_params is None]
         if listed_only:  # what it was made with, and its files: only a GET brings them

@@ -10,9 +10,9 @@ from typing import Any
 from reconciler.applying.rows import new_attempt, new_instance
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
-from reconciler.dataframer.observation import observation
+from reconciler.dataframer.observation import imported, observation
 from reconciler.model.changes import Action, Kind, Plan
-from reconciler.model.request import Lifecycle, canonical_json
+from reconciler.model.request import Instance, Lifecycle, canonical_json
 from reconciler.model.run import Run, Spec, is_final
 from state.group import GroupCommit
 from state.records import (
@@ -21,6 +21,7 @@ from state.records import (
     BaselineRecord,
     EventRecord,
     InstanceRecord,
+    MarkRecord,
     OwedRecord,
     Phase,
     PlanActionRecord,
@@ -185,6 +186,19 @@ class Recorder:
         now = self._now()
         event = self._event(f"settled_{phase.lower()}", attempt.address, why, attempt.attempt_id)
         self._store.commit([Advance(attempt.attempt_id, phase, now, why), event])
+
+    def import_run(self, instance: Instance, run: Run, history: Sequence[AttemptRecord]) -> None:
+        """A run that was made elsewhere is an instance's from now on. ``history``: the attempts of its address."""
+        now = self._now()
+        number = max((attempt.number for attempt in history), default=0) + 1
+        attempt = imported(run, instance.address, instance.request, number, now)
+        record = InstanceRecord(instance.address, attempt.attempt_id, instance.lifecycle.to_json(), now)
+        event = self._event("imported", instance.address, f"run {run.id} was adopted", attempt.attempt_id, run)
+        self._store.commit([Put(attempt), Put(record), event])
+
+    def mark(self, name: str, value: str) -> None:
+        """Record a fact about the state as a whole."""
+        self._store.commit([Put(MarkRecord(name, value, self._now()))])
 
     def update(self, action: Action, record: InstanceRecord) -> None:
         """Record a changed lifecycle."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from reconciler.model.changes import Action
+from reconciler.model.changes import Action, declared_request
 from reconciler.model.request import Lifecycle, canonical_json
 from state.records import AttemptRecord, BaselineRecord, InstanceRecord, Phase
 
@@ -14,12 +14,9 @@ def new_attempt(
     action: Action, before: Sequence[AttemptRecord], baseline: BaselineRecord, apply_id: str, now: str
 ) -> AttemptRecord:
     """The attempt of a purchase, as PREPARED; a leftover PREPARED one of the address is taken up again."""
-    request = action.after
-    if request is None:
+    request, declared = action.after, declared_request(action)
+    if request is None or declared is None:
         raise AssertionError(f"{action.address}: a purchase without a request")
-    declared = request
-    for name in action.inferred:
-        declared = declared.without(name)
     leftover = next((attempt for attempt in before if attempt.phase is Phase.PREPARED), None)
     number = leftover.number if leftover else max((attempt.number for attempt in before), default=0) + 1
     return AttemptRecord(

@@ -15,7 +15,7 @@ from reconciler.model.events import Event, Submitted
 from reconciler.model.request import SecretRef
 from reconciler.model.run import Run
 from state.errors import StateError
-from state.records import Phase
+from state.records import AttemptRecord, Phase
 
 # Where a machine slept between the commit and the first byte, others may have settled the submission meanwhile.
 MAX_DELAY_SECONDS: Final = 5.0
@@ -28,7 +28,9 @@ def boot_time() -> float:
 
 
 class Sender:
-    """Used by many threads at once. ``secret`` reads a reference; values live in memory only."""
+    """Used by many threads at once. ``secret`` reads a reference; values live in memory only; ``rescue`` keeps
+    a run id that the state can't take, and says where; ``clock`` goes on while the machine sleeps.
+    """
 
     def __init__(
         self,
@@ -37,12 +39,16 @@ class Sender:
         timeout: float,
         secret: Callable[[SecretRef], str],
         tell: Callable[[Event], None],
+        rescue: Callable[[AttemptRecord, str], str],
+        clock: Callable[[], float] = boot_time,
     ) -> None:
         self._client = client
         self._recorder = recorder
         self._timeout = timeout
         self._secret = secret
         self._tell = tell
+        self._rescue = rescue
+        self._clock = clock
         self._items: dict[str, Prepared] = {}
         self._bodies: dict[str, Mapping[str, Any]] = {}
         self._committed_at: dict[str, float] = {}
@@ -61,17 +67,24 @@ class Sender:
             self._items[item.attempt.attempt_id] = item
             self._bodies[item.attempt.attempt_id] = {**(request.body() if request else {}), **secrets}
 
+    def body(self, attempt_id: str) -> Mapping[str, Any]:
+        """What is sent for it, secrets included."""
+        return self._bodies[attempt_id]
+
     def commit(self, effect: Commit) -> None:
-        """Make a phase durable. An accepted run whose id can't be recorded is named in the error."""
+        """Make a phase durable. The id of an accepted run that can't be recorded is rescued, and named in the error."""
         try:
             self._recorder.phase(effect)
         except StateError as error:
             if effect.run is not None:
-                address = self._items[effect.attempt_id].action.address
-                error.add_note(f"Run {effect.run.id} was bought for {address}, and could not be recorded: keep its id.")
+                attempt = self._items[effect.attempt_id].attempt
+                kept = self._rescue(attempt, effect.run.id)
+                error.add_note(
+                    f"Run {effect.run.id} was bought for {attempt.address}, and is not recorded yet: {kept}."
+                )
             raise
         if effect.phase is Phase.SENDING:
-            self._committed_at[effect.attempt_id] = boot_time()
+            self._committed_at[effect.attempt_id] = self._clock()
         elif effect.phase is Phase.ACCEPTED and effect.run is not None:
             self.accepted[effect.attempt_id] = effect.run
             action = self._items[effect.attempt_id].action
@@ -81,7 +94,7 @@ class Sender:
         """One create call."""
 
         def before_first_byte() -> None:
-            if boot_time() - self._committed_at[attempt_id] > MAX_DELAY_SECONDS:
+            if self._clock() - self._committed_at[attempt_id] > MAX_DELAY_SECONDS:
                 raise NotNow("too long after the decision to send; deciding again")
 
-        return self._client.create_run(dict(self._bodies[attempt_id]), self._timeout, before_first_byte)
+        return self._client.create_run(dict(self.body(attempt_id)), self._timeout, before_first_byte)

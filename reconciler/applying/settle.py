@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from reconciler.applying.claims import Pending, is_candidate
 from reconciler.applying.record import Recorder
-from reconciler.applying.settling import Patience, Pending, Standing, Verdict, is_candidate, settle
+from reconciler.applying.settling import Patience, Standing, Verdict, settle
 from reconciler.dataframer.client import Client, Listing
 from reconciler.model.run import Run
 from state.records import AttemptRecord, Phase, Snapshot
 from state.store import Store
 
+_NEWEST = 20  # so many known runs are looked for in a list; more would only be needed if all of these were gone
 _PAUSE_SECONDS = 1.0  # between two looks that would otherwise come at once
 
 
@@ -75,11 +77,11 @@ class Examiner:
         """Whether a listing shows the newest run that is known to exist: else it is stale, or another account's."""
         listed = {run.id for run in listing.runs}
         known: list[tuple[float, str]] = []
-        for attempt in (*snapshot.current.values(), *snapshot.open.values()):
-            if attempt.run_id is not None and attempt.gone_at is None:
-                known.append((_epoch(attempt.run_created_at or attempt.settled_at) or 0.0, attempt.run_id))
-            unknown = attempt.baseline_id if attempt.run_id is None else None
-            baseline = self.store.baseline(unknown) if unknown else None
+        for attempt in self.store.newest_runs(_NEWEST):
+            made = attempt.run_created_at or attempt.settled_at or attempt.prepared_at
+            known.append((_epoch(made) or 0.0, str(attempt.run_id)))
+        for baseline_id in {attempt.baseline_id for attempt in snapshot.open.values() if attempt.baseline_id}:
+            baseline = self.store.baseline(baseline_id)
             if baseline is not None and baseline.newest_run_id is not None:
                 known.append((_epoch(baseline.taken_at) or 0.0, baseline.newest_run_id))
         for _, run_id in sorted(set(known), reverse=True):
@@ -142,6 +144,11 @@ class Settler:
         self.settled = Settled(verdicts, attempts)
         self.due = self._next()
         return self.settled
+
+    def spoken_for(self) -> set[str]:
+        """Runs that are, or may be, those of submissions that are not certain."""
+        found = {run.id for _, verdict in self.settled.open() for run in verdict.candidates}
+        return found | {verdict.run.id for verdict in self.settled.verdicts.values() if verdict.run}
 
     def _next(self) -> float | None:
         moments = [verdict.until for _, verdict in self.settled.open() if verdict.until is not None]

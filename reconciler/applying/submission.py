@@ -119,6 +119,7 @@ class Wave:
     _paused_until: float = 0.0
     _next_send: float = 0.0
     _streak: int = 0
+    _probe: str = ""  # sent alone after a pause; those that were in flight already prove nothing of its kind
 
     def __post_init__(self) -> None:
         self._states = {attempt_id: _State() for attempt_id in self.attempt_ids}
@@ -164,6 +165,7 @@ class Wave:
                 passed += 1
                 continue
             self._in_flight += 1
+            self._probe = attempt_id if self._streak >= UNKNOWN_STREAK else ""
             if self.pace.rate:
                 self._next_send = max(now, self._next_send) + 1.0 / self.pace.rate
             effects.append(Commit(attempt_id, Phase.SENDING))
@@ -225,9 +227,8 @@ class Wave:
 
     def _unknown(self, attempt_id: str, state: _State, why: str, now: float) -> Effect:
         state.note = why
-        probing = self._streak >= UNKNOWN_STREAK
         self._streak += 1
-        if probing:
+        if attempt_id == self._probe:
             self.stopped = (
                 self.stopped or f"{self._streak} submissions in a row have an unknown outcome (the last: {why})"
             )

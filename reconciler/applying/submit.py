@@ -8,10 +8,17 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from reconciler.applying.interruption import Interruption
+from reconciler.applying.sending import Sender
 from reconciler.applying.submission import Commit, Committed, Effect, Event, Replied, Send, Stop, Tick, Wave
 from reconciler.dataframer.outcomes import Outcome
 
 _STOP_POLL_SECONDS = 0.2
+
+
+def drive(wave: Wave, sender: Sender, interruption: Interruption) -> None:
+    """Drive a wave to its end with as many threads as its pace allows."""
+    Submitter(wave, sender.commit, sender.send).run(interruption)
 
 
 class Submitter:

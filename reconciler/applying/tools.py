@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.record import Recorder
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Settler
-from reconciler.applying.submission import Pace
-from reconciler.dataframer.client import Client
+from reconciler.applying.submission import Pace, Wave
+from reconciler.applying.submit import drive
+from reconciler.dataframer.client import Client, Listing
 from reconciler.model.changes import Action
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.events import Done, Event, Failed, Report
 from state.store import Store
+
+# Given what is about to be bought, what the service lists, and runs that unknown submissions may have made.
+Guard = Callable[[Sequence[Action], Listing, Collection[str]], list[Diagnostic]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What an apply works with. ``now`` gives ISO 8601 in UTC; ``tell`` must be quick."""
+    """What an apply works with. ``now`` gives ISO 8601 in UTC; ``tell`` must be quick; ``drive`` performs a wave's
+    effects to its end, with threads unless a simulation brings its own way; ``random`` is for jitter; ``guard`` is
+    there where the state may have lost runs, and says why nothing may be bought.
+    """
 
     store: Store
     client: Client
@@ -28,6 +37,10 @@ class Tools:
     interruption: Interruption
     tell: Callable[[Event], None]
     now: Callable[[], str]
+    guard: Guard | None = None
+    take_in: Callable[[], list[str]] = list  # records what an earlier command could only rescue; tells what
+    drive: Callable[[Wave, Sender, Interruption], None] = drive
+    random: random.Random = field(default_factory=random.Random)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,37 +56,53 @@ def apply(
       reconciler apply tonight.plan
     """
     from reconciler.applying.interruption import Interruption
+    from reconciler.cli.deciding import ask
     from reconciler.cli.exits import code_of, standing_code
     from reconciler.cli.signals import stop_on_signals
     from reconciler.model.errors import UsageError
-    from reconciler.pipeline import ApplyOptions, apply_plan, await_lock, make_plan, refuse_errors, working_runs
+    from reconciler.pipeline import (
+        ApplyOptions,
+        apply_plan,
+        await_lock,
+        make_plan,
+        refuse_errors,
+        rescued,
+        working_runs,
+    )
     from reconciler.planning.planfile import read_plan
 
     if planfile is not None and (replace or no_refresh):
         raise UsageError("A saved plan is performed as it is: --replace and --no-refresh belong to `plan --out`.")
     project = open_project(session)
-    interruption = Interruption()
-    telling = _telling(session, as_json, interruption)
-    await_lock(project, lock_timeout)
-    made = read_plan(planfile) if planfile else make_plan(project, plan_options(replace, no_refresh))
-    telling.plan(made)
-    refuse_errors(made)
-    unknown = any(item.kind == "unknown" for item in made.unmet)
-    if not made.has_changes and not unknown and not working_runs(made):
-        code = standing_code(made, strict)
-        telling.nothing(code)
-        ctx.exit(code)
-    if planfile is None and made.has_changes:
-        _consent(session, made, auto_approve, prune, as_json)
-    stop_on_signals(interruption)
-    wait = 0.0 if no_wait else wait_timeout
-    try:
-        report = apply_plan(project, made, ApplyOptions(parallelism, wait, lock_timeout), interruption, telling.event)
-    finally:
-        telling.stop()
-    code = code_of(report) or standing_code(made, strict)
-    telling.close(report, code)
-    ctx.exit(code)
+    asking = session.interactive and not auto_approve and not as_json
+    while True:
+        interruption = Interruption()
+        telling = _telling(session, as_json, interruption)
+        await_lock(project, lock_timeout)
+        made = read_plan(planfile) if planfile else make_plan(project, plan_options(replace, no_refresh))
+        telling.plan(made)
+        if asking and not planfile and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
+            continue  # what was decided changes the plan
+        refuse_errors(made)
+        unknown = any(item.kind == "unknown" for item in made.unmet)
+        if not made.has_changes and not unknown and not working_runs(made) and not rescued(project):
+            code = standing_code(made, strict)
+            telling.nothing(code)
+            ctx.exit(code)
+        if planfile is None and made.has_changes:
+            _consent(session, made, auto_approve, prune, as_json)
+        wait = 0.0 if no_wait else wait_timeout
+        how = ApplyOptions(parallelism, wait, lock_timeout)
+        with stop_on_signals(interruption):
+            try:
+                report = apply_plan(project, made, how, interruption, telling.event)
+            finally:
+                telling.stop()
+        code = code_of(report) or standing_code(made, strict)
+        telling.close(report, code)
+        open_ones = [(item.address, item.outlook) for item in report.unsettled]
+        if interruption() or not (asking and ask(session, project, open_ones)):
+            ctx.exit(code)
 
 
 def _telling(session: Session, as_json: bool, interruption: Interruption) -> Telling:

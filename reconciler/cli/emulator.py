@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -32,6 +33,8 @@ def serve(session: Session, port: int, database: Path | None) -> None:
     from reconciler.dataframer.emulator.server import EmulatorServer
     from reconciler.model.errors import UsageError
 
+    if database is None and not session.root.is_dir():
+        raise UsageError(f"There is no folder {session.root}.")  # a slip of -C must not make one
     core = open_emulator(database or session.root / EMULATOR_DATABASE)
     try:
         server = EmulatorServer(core, port)
@@ -46,6 +49,5 @@ def serve(session: Session, port: int, database: Path | None) -> None:
     session.say(f"The emulator listens on {server.url}; Ctrl-C ends it. In another terminal:")
     session.say(f"  export DATAFRAMER_BASE_URL={server.url} DATAFRAMER_API_KEY=any")
     sys.stdout.flush()
-    with server:
+    with closing(core), server:
         server.serve_forever()
-    core.close()

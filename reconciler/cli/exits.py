@@ -11,7 +11,7 @@ from reconciler.cli.session import Session
 from reconciler.model.changes import Plan
 from reconciler.model.errors import ConfigurationError, PlanError, PlanOutdated, ReconcilerError, ServiceError
 from reconciler.model.events import Report
-from reconciler.views.paint import Paint, escape
+from reconciler.views.paint import Paint
 from state.errors import StateError, StateLocked
 
 DONE, ERROR, CHANGES, LIMIT, OUTDATED, LOCKED, UNKNOWN, UNSUCCESSFUL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
@@ -46,13 +46,13 @@ def explain(problem: Exception, session: Session) -> int:
         case ConfigurationError() | PlanError():
             session.report(problem.diagnostics)
         case ServiceError():
-            session.warn([f"{error}: The service: {escape(str(problem))}"])
+            session.warn([f"{error}: The service: {problem}"])
         case ReconcilerError() | StateError():
-            session.warn([f"{error}: {escape(str(problem))}"])
+            session.warn([f"{error}: {problem}"])
         case _:
-            session.warn([escape("".join(traceback.format_exception(problem)))])
+            session.warn(["".join(traceback.format_exception(problem))])
             session.warn(["This is a bug in reconciler. Nothing is lost: what was bought is in the state."])
-    session.warn(map(escape, getattr(problem, "__notes__", ())))
+    session.warn(getattr(problem, "__notes__", ()))
     if isinstance(problem, StateLocked):
         return LOCKED
     return OUTDATED if isinstance(problem, PlanOutdated) else ERROR

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.options import open_project
 from reconciler.cli.session import Session, pass_session
 
 _IGNORED = ".reconciler/"
@@ -14,8 +15,9 @@ _IGNORED = ".reconciler/"
 
 @click.command()
 @click.option("--example", is_flag=True, help="Three small runs on the built-in emulator: no account, no network.")
+@click.option("--fresh", is_flag=True, help="Make the state, too: one that knows nothing of existing runs, on purpose.")
 @pass_session
-def init(session: Session, example: bool) -> None:
+def init(session: Session, example: bool, fresh: bool) -> None:
     """Write a commented reconciler.toml, and a .gitignore for what belongs to this machine.
 
     What is there already stays as it is.
@@ -24,6 +26,7 @@ def init(session: Session, example: bool) -> None:
     Examples:
       reconciler init
       reconciler init --example
+      reconciler init --fresh
     """
     from reconciler.model.errors import UsageError
 
@@ -35,6 +38,11 @@ def init(session: Session, example: bool) -> None:
         _ignore(session, session.root / ".gitignore")
     except OSError as problem:
         raise UsageError(f"{problem.filename or session.root}: {problem.strerror}.") from None
+    if fresh:
+        from reconciler.bookkeeping import start_fresh
+
+        start_fresh(open_project(session))
+        session.tell("The state is new: what is declared is bought, whatever the service has already.")
     session.tell("Next: `reconciler validate`, then `reconciler plan`.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -16,7 +17,7 @@ from reconciler.model.events import Event, Report
 from reconciler.views.apply_text import PlainLines, closing_lines
 from reconciler.views.board import Board
 from reconciler.views.live import LiveBoard
-from reconciler.views.paint import Paint
+from reconciler.views.paint import Paint, printable
 from reconciler.views.plan_text import plan_text
 
 _REFRESHES_A_SECOND = 4
@@ -30,7 +31,9 @@ class LiveTelling:
         self._paint = paint
         self._interruption = interruption
         self._guard = threading.Lock()
-        self._console = Console(no_color=not paint.enabled, highlight=False, soft_wrap=False)
+        self._console = Console(
+            file=getattr(sys.stdout, "raw", None), no_color=not paint.enabled, highlight=False, soft_wrap=False
+        )
         self._board = Board(PlainLines(paint), time.monotonic())
         self._drawn = LiveBoard(self._board, self._console)
         self._live: Live | None = None
@@ -59,7 +62,7 @@ class LiveTelling:
                 self._live.start()
             line = self._board.handle(event, time.monotonic())
             if line is not None:
-                self._console.print(Text.from_ansi(line), soft_wrap=True)
+                self._console.print(Text.from_ansi(printable(line)), soft_wrap=True)
 
     def close(self, report: Report, code: int) -> None:
         """Take the display away, and leave the closing line."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler import __version__
+from reconciler.cli.output import Output, log_to_stderr
 from reconciler.cli.session import Session
 
 # name: (module below reconciler.cli, function, one line of help)
@@ -17,10 +18,13 @@ COMMANDS = {
     "validate": ("validate", "validate", "Check the project's files, offline."),
     "plan": ("plan", "plan", "Show what would be done, and change nothing."),
     "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
+    "import": ("imports", "import_", "Adopt runs that exist already."),
     "resolve": ("resolve", "resolve", "Decide what became of an unknown submission."),
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
+    "state": ("state", "state", "Back up the state, and restore a backup."),
+    "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),
     "emulator": ("emulator", "emulator", "The built-in service, for any client on this machine."),
     "version": ("version", "version", "Show the version."),
 }
@@ -80,11 +84,7 @@ def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, qu
     session: Session = ctx.obj
     session.root, session.state_url, session.no_color, session.quiet = Path(root), state_url, no_color, quiet
     if verbose:
-        import logging
-
-        level = logging.INFO if verbose == 1 else logging.DEBUG
-        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
-        logging.getLogger("reconciler").setLevel(level)
+        log_to_stderr(verbose)
 
 
 def main() -> None:
@@ -92,6 +92,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 still gets all of it
+    sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr)
     session = Session()
     try:
         code = cli.main(prog_name="reconciler", standalone_mode=False, obj=session)

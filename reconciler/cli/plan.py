@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from reconciler.cli.options import open_project, plan_options, planning_options
-from reconciler.cli.session import Session, pass_session, to_json
+from reconciler.cli.output import to_json
+from reconciler.cli.session import Session, pass_session
 
 
 @click.command()

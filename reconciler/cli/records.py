@@ -8,22 +8,27 @@ from pathlib import Path
 import click
 
 from reconciler.cli.options import open_project
-from reconciler.cli.session import Session, pass_session, to_json
+from reconciler.cli.output import to_json
+from reconciler.cli.session import Session, pass_session
 
 
 @click.command()
+@click.option("--accept-missing", is_flag=True, help="Record runs as gone, however many are missing at once.")
 @pass_session
-def refresh(session: Session) -> None:
+def refresh(session: Session, accept_missing: bool) -> None:
     """Ask the service for every recorded run, and record how it stands. Changes nothing on the service.
 
     \b
     Example:
       reconciler refresh
     """
-    from reconciler.pipeline import refresh_state
+    from reconciler.bookkeeping import refresh_state
+    from reconciler.views.paint import one_line
 
-    count = refresh_state(open_project(session))
-    session.tell(f"Refreshed: {count:,} run{'' if count == 1 else 's'} looked at.")
+    done = refresh_state(open_project(session), session.caution, accept_missing=accept_missing)
+    for line in done.told:
+        session.say(one_line(line))
+    session.tell(f"Refreshed: {done.runs:,} run{'' if done.runs == 1 else 's'} looked at.")
 
 
 @click.command()

@@ -28,11 +28,11 @@ def resolve(
       reconciler resolve 'run.*' --resubmit
     """
     from reconciler.applying.resolve import Abandon, Adopt, Decision, Resubmit
+    from reconciler.bookkeeping import resolve_unknown
     from reconciler.model.errors import UsageError
-    from reconciler.pipeline import resolve_unknown
 
     if (adopt is not None) + abandon + resubmit != 1:
         raise UsageError("Choose one of --adopt RUN_ID, --abandon and --resubmit.")
     decision: Decision = Adopt(adopt) if adopt is not None else Abandon() if abandon else Resubmit()
-    for line in resolve_unknown(open_project(session), address, decision, lock_timeout):
+    for line in resolve_unknown(open_project(session), address, decision, lock_timeout, session.caution):
         session.say(line)

@@ -1,16 +1,15 @@
-"""What every command shares: the project's folder, and how to print."""
+"""What every command shares: the project's folder, and how to print. ``cli.output`` escapes what is printed."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -33,7 +32,7 @@ class Session:
 
     def say(self, text: str) -> None:
         """What was asked for; always on standard output."""
-        click.echo(text, nl=not text.endswith("\n"), color=True)
+        click.echo(text, nl=not text.endswith("\n"))
 
     def tell(self, text: str) -> None:
         """What happens by the way; not with --quiet."""
@@ -43,7 +42,11 @@ class Session:
     def warn(self, lines: Iterable[str]) -> None:
         """Lines for standard error."""
         for line in lines:
-            click.echo(line, err=True, color=True)
+            click.echo(line, err=True)
+
+    def caution(self, text: str) -> None:
+        """One line for standard error that nothing depends on."""
+        self.warn([text])
 
     def source_line(self, source: Source) -> str | None:
         """The line of a project's file that a diagnostic points at."""
@@ -71,11 +74,6 @@ class Session:
     def interactive(self) -> bool:
         """Whether a person can be asked."""
         return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def to_json(value: Any) -> str:
-    """JSON for people and scripts."""
-    return json.dumps(value, indent=2, ensure_ascii=True)
 
 
 pass_session = click.make_pass_decorator(Session)

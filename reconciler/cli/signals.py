@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from reconciler.applying.interruption import Interruption
 
 
-def stop_on_signals(interruption: Interruption) -> None:
-    """Handle SIGINT, SIGTERM and SIGHUP from here on."""
+@contextmanager
+def stop_on_signals(interruption: Interruption) -> Iterator[None]:
+    """Handle SIGINT, SIGTERM and SIGHUP in this block."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
@@ -24,5 +27,9 @@ def stop_on_signals(interruption: Interruption) -> None:
             if not os.isatty(1):  # on a terminal the live display says so
                 os.write(2, b"\nStopping: waiting for what is in flight. Press Ctrl-C again to leave at once.\n")
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

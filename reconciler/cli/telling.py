@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any, Protocol
 
+from reconciler.cli.output import to_json
 from reconciler.cli.session import Session
 from reconciler.clock import now
 from reconciler.model.changes import Plan
@@ -97,4 +97,4 @@ class JsonTelling:
 
     def _write(self, item: dict[str, Any]) -> None:
         with self._guard:
-            self._session.say(json.dumps(item, ensure_ascii=True))
+            self._session.say(to_json(item, None))

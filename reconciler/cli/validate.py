@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.session import Session, pass_session, to_json
+from reconciler.cli.output import to_json
+from reconciler.cli.session import Session, pass_session
 
 
 @click.command()

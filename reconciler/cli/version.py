@@ -8,7 +8,8 @@ import sys
 import click
 
 from reconciler import __version__
-from reconciler.cli.session import Session, pass_session, to_json
+from reconciler.cli.output import to_json
+from reconciler.cli.session import Session, pass_session
 
 
 @click.command()

@@ -84,8 +84,13 @@ def check(
         for item in problem.errors(include_url=False, include_input=False):
             finding = _finding(value, item, document, path, known, address)
             found[finding.path] = finding
-        return list(found.values())
+        # Of a table where a text might stand as well, only what is wrong within is told.
+        return [finding for place, finding in found.items() if not any(_within(other, place) for other in found)]
     return []
+
+
+def _within(path: Path, outer: Path) -> bool:
+    return len(path) > len(outer) and path[: len(outer)] == outer
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -99,15 +104,18 @@ def shown(value: object) -> str:
     text = {True: "true", False: "false"}[value] if isinstance(value, bool) else ""
     text = text or (f'"{value}"' if isinstance(value, str) else "")
     if not text:
-        text = "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)
+        kind = "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else ""
+        # Python refuses to write out numbers of thousands of digits.
+        text = kind or ("a huge number" if isinstance(value, int) and abs(value) >= 10**60 else str(value))
     return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _finding(
     table: object, item: Any, document: Document, path: Path, known: Sequence[str], address: str | None
 ) -> Finding:
-    # pydantic names the branch of a union in its location; the configuration's own keys are what is left.
-    inside = tuple(part for part in item["loc"] if not (isinstance(part, str) and part in _BRANCHES))
+    # pydantic names the branch of a union after the key that holds one; the configuration's own keys are what is left.
+    location = item["loc"]
+    inside = tuple(part for n, part in enumerate(location) if n == 0 or location[n - 1] not in _UNIONS)
     at, name = (*path, *inside), next((part for part in reversed(inside) if isinstance(part, str)), str(path[-1]))
     value = _value_at(table, inside)
     kind, context = item["type"], item.get("ctx", {})
@@ -144,7 +152,9 @@ def _finding(
         )
         return error(document, at, "Value not allowed", f"{name} must be {allowed}{said}.{guess}", address=address)
     if kind in ("greater_than_equal", "less_than_equal"):
-        return error(document, at, "Value out of bounds", f"{name} must be {_bounds(name)}{said}.", address=address)
+        return error(
+            document, at, "Value out of bounds", f"{name} must be {_bounds(name, kind)}{said}.", address=address
+        )
     if kind == "string_pattern_mismatch":
         words = PATTERN_WORDS[context["pattern"]]
         return error(document, at, "Malformed value", f"{name} must be {words}{said}.", address=address)
@@ -153,16 +163,16 @@ def _finding(
         return error(document, at, "Malformed value", f"{name} must not be {bound}.", address=address)
     words = _WORDS.get(kind, item["msg"])
     if kind == "int_type":
-        words = f"{words}, {_bounds(name)}"
+        words = f"{words}, {_bounds(name, kind)}"
     return error(document, at, "Wrong type", f"{name} must be {words}{said}.", address=address)
 
 
 _SECRETS = ("databricks_client_id", "databricks_client_secret", "databricks_api_base", "api_key")
-_BRANCHES = frozenset({"SecretTable", "constrained-str", "constrained-int", "literal['']", "literal['latest']"})
+_UNIONS = frozenset({"url", "spec_version", "resubmit_absent_after"})
 
 
-def _bounds(name: str) -> str:
-    """The allowed numbers of a key, in words."""
+def _bounds(name: str, kind: str) -> str:
+    """The allowed numbers of a key, in words; ``kind`` is pydantic's word for the mistake."""
     for table in (RunTable, LifecycleTable, ApplyTable):
         hint = get_type_hints(table, include_extras=True).get(name)
         for part in (hint, *get_args(hint)):
@@ -171,7 +181,8 @@ def _bounds(name: str) -> str:
                 continue
             least = next(item.ge for item in bounds.metadata if isinstance(item, Ge))
             most = next((item.le for item in bounds.metadata if isinstance(item, Le)), UNBOUNDED)
-            words = f"at least {least}" if most == UNBOUNDED else f"from {least} to {most}"
+            open_ended = most == UNBOUNDED and kind != "less_than_equal"
+            words = f"at least {least}" if open_ended else f"from {least} to {most}"
             return f'{words}, or "latest"' if name == "spec_version" else words
     return "a whole number"
 

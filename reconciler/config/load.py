@@ -6,13 +6,16 @@ could do to the parser (size, depth, endless dotted keys) is refused before pars
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.config.positions import STRINGS, Lines
+from reconciler.config.positions import MULTILINE, STRINGS, Lines
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.errors import ConfigurationError
 
@@ -20,10 +23,14 @@ ROOT_FILE = "reconciler.toml"
 MAX_BYTES = 8 * 1024 * 1024
 MAX_NESTING = 32
 MAX_KEY_PARTS = 10
+MAX_ITEMS = 500_000  # keys, tables and elements of one file: the parser needs some 10 µs for each
 
-_TOKEN = re.compile(rf"{STRINGS}|#[^\n]*|[\[\]{{}}]", re.DOTALL)
-_PART = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
-_LONG_KEY = re.compile(rf"{_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MAX_KEY_PARTS}}}")
+_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]++|\\[^\n])*+"|'[^'\n]*+')"""
+_LONG_KEY = rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_KEY_PARTS}}}"
+# In this order: a string of several lines is no key, a key may begin with a string of one line.
+_TOKEN = re.compile(
+    rf"{MULTILINE}|(?P<key>{_LONG_KEY})|{STRINGS}|#[^\n]*+|(?P<open>[\[{{])|(?P<close>[\]}}])", re.DOTALL
+)
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
@@ -67,7 +74,10 @@ def load(root: Path) -> Loaded:
         )
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
-    for path in (top, *sorted((root / "runs").rglob("*.toml"))):
+    for path in _files(root):
+        if isinstance(path, OSError):
+            diagnostics.append(_unreadable(Path(path.filename).relative_to(root).as_posix(), path))
+            continue
         read = _read(path, path.relative_to(root).as_posix())
         if isinstance(read, Document):
             documents.append(read)
@@ -76,22 +86,55 @@ def load(root: Path) -> Loaded:
     return Loaded(root, tuple(documents), tuple(diagnostics))
 
 
+def _files(root: Path) -> Iterator[Path | OSError]:
+    """The root file and every ``*.toml`` below runs/, sorted; links to folders are not followed. A folder that can't be
+    read is an error: what it declares would seem to be withdrawn.
+    """
+    yield root / ROOT_FILE
+    troubles: list[OSError] = []
+    found: list[Path] = []
+    for folder, folders, names in os.walk(root / "runs", onerror=troubles.append):
+        found.extend(Path(folder, name) for name in (*folders, *names) if name.endswith(".toml"))
+    yield from (trouble for trouble in troubles if not isinstance(trouble, FileNotFoundError))
+    yield from sorted(found)
+
+
 def _read(path: Path, file: str) -> Document | Diagnostic:
     try:
-        data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
+        file.encode()
+    except UnicodeEncodeError:
+        detail = "A path that is not UTF-8 can't be written into plans."
+        return _error(file, "The file's name is not UTF-8", detail, "Rename the file or its folder.")
+    try:
+        data = _bytes(path)
     except OSError as error:
-        return _error(file, "The file can't be read", f"{error.strerror}.", "Check that it exists and its permissions.")
+        return _unreadable(file, error)
     if data is None:
-        detail = f"It has {path.stat().st_size:,} bytes; 8 MiB is the most."
+        detail = "It is a folder, a pipe or a device."
+        return _error(file, "The file can't be read", detail, "Only regular files are read; rename or remove it.")
+    if len(data) > MAX_BYTES:
+        detail = "It has more than 8 MiB, which is the most."
         return _error(file, "The file is too large", detail, "Split it into several files below runs/.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
+        read = error.object  # without the mark that says UTF-8
+        before = read[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-        detail = f"The byte 0x{data[error.start]:02x} is not UTF-8, the only encoding that TOML allows."
+        detail = f"The byte 0x{read[error.start]:02x} is not UTF-8, the only encoding that TOML allows."
         return _error(file, "The file is not UTF-8", detail, "Save it as UTF-8.", line, column)
     return _refuse(file, text) or _parse(file, text)
+
+
+def _bytes(path: Path) -> bytes | None:
+    """At most one byte more than is allowed; None for what is no regular file. Never waits for a pipe's other end."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+        regular = stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
+        return opened.read(MAX_BYTES + 1) if regular else None
+
+
+def _unreadable(file: str, error: OSError) -> Diagnostic:
+    return _error(file, "The file can't be read", f"{error.strerror}.", "Check that it exists and its permissions.")
 
 
 def _parse(file: str, text: str) -> Document | Diagnostic:
@@ -107,33 +150,31 @@ def _parse(file: str, text: str) -> Document | Diagnostic:
         if "Cannot declare" in message or "Cannot overwrite" in message:
             fix = "A table or key may be declared only once in a file: rename or remove one."
         return _error(file, "This is not valid TOML", f"{message}.", fix, line, column)
-    except (RecursionError, ValueError) as error:  # an integer of more digits than Python converts is a ValueError
-        return _error(file, "This TOML can't be read", f"{error}.", "Shorten the value.")
+    except (RecursionError, ValueError):  # an integer of more digits than Python converts is a ValueError
+        detail = "A number in it has thousands of digits, or it is nested too deeply."
+        return _error(file, "This TOML can't be read", detail, "Shorten the value.")
 
 
 def _refuse(file: str, text: str) -> Diagnostic | None:
-    """What must not reach the parser: its work grows with the square of depth and of dotted parts."""
-    suspect = _LONG_KEY.search(text)
-    long_keys = {found.start() for found in _LONG_KEY.finditer(text)} if suspect else set()
-    hidden: list[tuple[int, int]] = []
+    """What must not reach the parser: its work grows with the square of depth and of dotted parts. One pass."""
+    if sum(map(text.count, "=[{,")) > MAX_ITEMS:
+        detail = f"It holds more than {MAX_ITEMS:,} keys, tables and elements."
+        return _error(file, "The file holds too much", detail, "Split it into several files below runs/.")
     depth = 0
     for token in _TOKEN.finditer(text):
-        first = text[token.start()]
-        if first in "[{":
-            depth += 1
-            if depth > MAX_NESTING:
-                line, column = Lines(text).at(token.start())
-                detail = f"Arrays and tables are nested more than {MAX_NESTING} levels deep."
-                return _error(file, "Nested too deeply", detail, "No setting needs that; flatten it.", line, column)
-        elif first in "]}":
-            depth = max(depth - 1, 0)
-        elif long_keys and (first == "#" or "\n" in token[0]):
-            hidden.append(token.span())
-    for at in sorted(long_keys):
-        if not any(start < at < end for start, end in hidden):
-            line, column = Lines(text).at(at)
-            detail = f"A dotted key has more than {MAX_KEY_PARTS} parts."
-            return _error(file, "The key is too long", detail, "No setting needs that; shorten it.", line, column)
+        match token.lastgroup:
+            case "key":
+                detail = f"A dotted key has more than {MAX_KEY_PARTS} parts."
+                fix = "No setting needs that; shorten it."
+                return _error(file, "The key is too long", detail, fix, *Lines(text).at(token.start()))
+            case "open":
+                depth += 1
+                if depth > MAX_NESTING:
+                    detail = f"Arrays and tables are nested more than {MAX_NESTING} levels deep."
+                    fix = "No setting needs that; flatten it."
+                    return _error(file, "Nested too deeply", detail, fix, *Lines(text).at(token.start()))
+            case "close":
+                depth = max(depth - 1, 0)
     return None
 
 

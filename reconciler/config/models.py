@@ -48,9 +48,9 @@ class LifecycleTable(TypedDict, total=False):
     protect: bool
     on_remove: Literal["cancel", "keep", "delete"]
     on_change: Literal["replace", "keep"]
-    max_attempts: Annotated[int, Field(ge=1)]
-    min_samples: Annotated[int, Field(ge=0)]
-    rerun: Annotated[int, Field(ge=0)]
+    max_attempts: Annotated[int, Field(ge=1, le=UNBOUNDED)]
+    min_samples: Annotated[int, Field(ge=0, le=UNBOUNDED)]
+    rerun: Annotated[int, Field(ge=0, le=UNBOUNDED)]
 
 
 @_strict
@@ -105,7 +105,7 @@ class ApplyTable(TypedDict, total=False):
     """How submissions are paced."""
 
     parallelism: Annotated[int, Field(ge=1, le=1000)]
-    max_active: Annotated[int, Field(ge=0)]
+    max_active: Annotated[int, Field(ge=0, le=UNBOUNDED)]
     submit_rate: Annotated[str, Field(pattern=RATE_PATTERN)]
     resubmit_absent_after: Literal[""] | Duration
 

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
 
-BASIC = r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}|"(?:[^"\\\n]|\\.)*"'
-LITERAL = r"'''(?:[^']|'(?!''))*'{3,5}|'[^'\n]*'"
-STRINGS = f"{BASIC}|{LITERAL}"
-_BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
-_SPACE = re.compile(r"[ \t]*")
-_KEY = re.compile(rf"[A-Za-z0-9_-]+|{STRINGS}")
+# Possessive, so that no text makes them slow or deep; what is not closed ends with the text, or with its line.
+MULTILINE = r'"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}+|\Z)|' + r"'''(?:[^']++|'(?!''))*+(?:'{3,5}+|\Z)"
+STRINGS = MULTILINE + r'|"(?:[^"\\\n]++|\\[^\n])*+(?:"|(?=\\?\n|\\?\Z))' + r"|'[^'\n]*+(?:'|(?=\n|\Z))"
+_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
+_SPACE = re.compile(r"[ \t]*+")
+_KEY = re.compile(rf"[A-Za-z0-9_-]++|{STRINGS}")
 _STRING = re.compile(STRINGS, re.DOTALL)
 _SCALAR = re.compile(r"[^,\]}#\n]+")
+_NO_HEADER = re.compile(rf"{STRINGS}|#[^\n]*+", re.DOTALL)
 _HEADER = re.compile(r"^[ \t]*\[[ \t]*run[ \t]*\.[ \t]*([A-Za-z0-9_-]+)[ \t]*\]", re.MULTILINE)
 _ELEMENTS_LIMIT = 1_000  # of one array: beyond it the array itself is pointed at
 
@@ -46,7 +47,15 @@ class Lines:
 
 def header_offsets(text: str) -> dict[str, int]:
     """Offsets of plain ``[run.NAME]`` headers by name: quick, and enough for nearly every declaration."""
-    return {found[1]: found.start() + found[0].index("[") for found in _HEADER.finditer(text)}
+    headers = {found.start() + found[0].index("["): found[1] for found in _HEADER.finditer(text)}
+    if '"""' in text or "'''" in text:  # a line within a string may look like one
+        inside = [found.span() for found in _NO_HEADER.finditer(text) if "\n" in found[0]]
+        starts = [start for start, _ in inside]
+        for at in tuple(headers):
+            before = bisect.bisect_right(starts, at) - 1
+            if before >= 0 and at < inside[before][1]:
+                del headers[at]
+    return {name: at for at, name in headers.items()}
 
 
 def locate(text: str, paths: Iterable[Path]) -> dict[Path, Span]:

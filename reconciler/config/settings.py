@@ -20,7 +20,9 @@ from reconciler.model.request import SecretRef
 EMULATOR: Final = "emulator"
 DEFAULT_BASE_URL: Final = "https://df-api.dataframer.ai"
 DEFAULT_KEY: Final = SecretRef("env", "DATAFRAMER_API_KEY")
+_LONGEST_SECRET: Final = 65_536
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+MOST_FINDINGS: Final = 1_000  # beyond so many, nobody reads on
 _ROOT_KEYS = ("api", "state", "apply", "specs", "defaults", "run")
 _RUNS_KEYS = ("specs", "defaults", "run")
 _TABLES: Final[dict[str, TypeAdapter[Any]]] = {
@@ -75,10 +77,13 @@ def read_secret(ref: SecretRef, root: Path, environ: Mapping[str, str]) -> str:
         value = environ.get(ref.name, "")
     else:
         try:
-            value = (root / ref.name).expanduser().read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            reason = problem.strerror if isinstance(problem, OSError) else "not UTF-8"
+            with (root / Path(ref.name).expanduser()).open("rb") as file:
+                value = file.read(_LONGEST_SECRET + 1).decode("utf-8")
+        except (OSError, ValueError, RuntimeError) as problem:
+            reason = problem.strerror if isinstance(problem, OSError) else "not UTF-8, or a path that can't be"
             raise SecretError(f"The secret in {ref} can't be read: {reason}.") from None
+    if len(value) > _LONGEST_SECRET:
+        raise SecretError(f"The {ref} is longer than any key. Check what the reference names.")
     value = value.strip()
     if not value:
         raise SecretError(f"The {ref} is not set or empty. Set it, or change the reference.")
@@ -102,20 +107,25 @@ def read_settings(loaded: Loaded) -> tuple[Settings, list[Finding]]:
         table = root.table.get(name, {})
         bad = {finding.path[1] for finding in found if len(finding.path) > 1}
         tables[name] = {key: table[key] for key in table if key not in bad} if isinstance(table, dict) else {}
-    findings.extend(_rules(root, tables))
-    return (Settings() if findings else _settings(tables)), findings
+    broken = _rules(root, tables)
+    for finding in broken:
+        tables[str(finding.path[0])].pop(str(finding.path[1]), None)
+    return _settings(tables), [*findings, *broken]
 
 
 def read_aliases(loaded: Loaded) -> tuple[dict[str, str], list[Finding]]:
-    """``[specs]`` of all files: alias to spec id."""
+    """``[specs]`` of all files: alias to spec id, an empty text for one that is wrong."""
     aliases: dict[str, str] = {}
     findings: list[Finding] = []
     for document in loaded.documents:
         table = document.table.get("specs", {})
         problems = check(_SPECS, table, document, ("specs",), (), None)
         findings.extend(problems)
-        for alias, spec_id in table.items() if not problems else ():
-            if NAME.fullmatch(alias) is None:
+        bad = {finding.path[1] for finding in problems if len(finding.path) > 1}
+        for alias, spec_id in table.items() if isinstance(table, dict) else ():
+            if alias in bad:
+                aliases.setdefault(alias, "")  # told already: a run that names it is not wrong as well
+            elif NAME.fullmatch(alias) is None:
                 detail = f'"{alias}" is not a name: letters, digits, _ and -, not starting with a digit or -.'
                 findings.append(error(document, ("specs", alias), "Malformed name", detail, on_key=True))
             elif alias in aliases:
@@ -128,9 +138,9 @@ def read_aliases(loaded: Loaded) -> tuple[dict[str, str], list[Finding]]:
 
 def _unknown_tables(document: Document) -> list[Finding]:
     known = _ROOT_KEYS if document.is_root else _RUNS_KEYS
-    found = []
+    found: list[Finding] = []
     for key in document.table:
-        if key not in known:
+        if key not in known and len(found) < MOST_FINDINGS:
             detail = f'"{key}" is no table of {document.file}.{did_you_mean(key, known)}'
             fix = f"Allowed here: {', '.join(f'[{name}]' for name in known)}."
             found.append(error(document, (key,), "Unknown table", detail, fix, on_key=True))
@@ -149,22 +159,34 @@ def _rules(root: Document, tables: dict[str, dict[str, Any]]) -> list[Finding]:
         ref = tables[table].get(key)
         if isinstance(ref, dict) and len(ref) != 1:
             found.append(error(root, (table, key), "A secret must be a reference", f"{key} needs one of env and file."))
+    url = tables["state"].get("url")
+    if isinstance(url, str) and _holds_password(url):
+        fix = 'Write url = { env = "RECONCILER_STATE_URL" }, or leave the password to ~/.pgpass.'
+        detail = "The address of the state holds a password; secrets are not written into files."
+        found.append(error(root, ("state", "url"), "A secret must be a reference", detail, fix))
     return found
+
+
+def _holds_password(url: str) -> bool:
+    """``postgresql://user:password@host``, or ``?password=…``."""
+    user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    return (bool(at) and ":" in user) or "password=" in url.partition("?")[2].lower()
 
 
 def base_url_problem(base_url: str) -> str:
     """Why an address of the service is refused, or an empty text."""
     if base_url == EMULATOR:
         return ""
+    if any(character in "?#@\\ " or not character.isprintable() for character in base_url):
+        return "The address must not hold a user, a password, a query, a fragment or a blank."
     try:
         url = urllib.parse.urlsplit(base_url)
-        host, _ = url.hostname or "", url.port
-    except ValueError as problem:
-        return f"{problem}."
-    if url.scheme not in ("https", "http") or not host:
-        return f'"{base_url}" is not an address with https:// and a host.'
-    if url.username or url.password or url.query or url.fragment:
-        return "The address must not hold a user, a password, a query or a fragment."
+        host, port = url.hostname or "", url.netloc.rpartition("]")[2].partition(":")[2]
+        sound = bool(host) and (not port or (port.isdecimal() and url.port is not None))
+    except ValueError:
+        sound = False  # what was wrong is not repeated: somebody may have written a password there
+    if not sound or url.scheme not in ("https", "http"):
+        return "It is not an address with https://, a host, and at most a port and a path."
     if url.scheme == "http" and not is_loopback(host):
         return f"http:// would send the API key in the clear to {host}; only loopback may use it."
     return ""

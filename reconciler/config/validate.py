@@ -15,7 +15,7 @@ from reconciler.config.load import Document, Loaded
 from reconciler.config.models import RunTable
 from reconciler.config.positions import Lines, header_offsets, locate
 from reconciler.config.rules import cross_field_findings
-from reconciler.config.settings import Settings, read_aliases, read_settings, to_secret
+from reconciler.config.settings import MOST_FINDINGS, Settings, read_aliases, read_settings, to_secret
 from reconciler.dataframer.fields import LEGACY_EXPANSION, LIST_FIELDS, RUN_FIELDS, SECRET_FIELDS
 from reconciler.model.diagnostics import Diagnostic, Severity, Source, errors, ordered
 from reconciler.model.request import Instance, Lifecycle, Request
@@ -60,15 +60,23 @@ def validate(loaded: Loaded, expanded: Expanded) -> Desired:
         found = _table_findings(layer, None)
         findings.extend(found)
         unsound[id(layer.table)] = _keys_of(found, layer)
+    wrong = 0
     instances: list[Instance] = []
     places = _Places()
     for declared in expanded.declared:
+        if wrong >= MOST_FINDINGS:
+            rest = f"{wrong:,} declarations are wrong; this one and what follows were not checked."
+            layer = declared.layers[0]
+            findings.append(error(layer.document, layer.path, "Too many problems", rest, "Correct those first."))
+            break
         own = declared.layers[0]
         found = _table_findings(own, declared.address)
         keys = _keys_of(found, own).union(*(unsound[id(layer.table)] for layer in declared.layers[1:]))
         found += cross_field_findings(declared, aliases, settings.extra_models, keys)
         findings.extend(found)
-        if not keys and not any(item.severity is Severity.ERROR for item in found):
+        failed = any(item.severity is Severity.ERROR for item in found)
+        wrong += failed
+        if not keys and not failed:
             instances.append(_instance(declared, aliases, places))
     diagnostics = ordered([*loaded.diagnostics, *to_diagnostics(findings)])
     by_address: dict[str, Declared] = {item.address: item for item in expanded.declared}

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.dataframer.advice import with_advice
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Outcome, Reply, judge_create, retry_after
-from reconciler.dataframer.parse import parse_json, parse_run, parse_spec, service_words
+from reconciler.dataframer.parse import parse_json, parse_run, parse_spec, service_words, usable_id
 from reconciler.dataframer.transport import Transport
 from reconciler.model.errors import ServiceRefused, ServiceUnreachable
 from reconciler.model.run import Run, Spec
@@ -20,6 +20,10 @@ _RUNS = "/api/dataframer/runs/"
 _SPECS = "/api/dataframer/specs/"
 _READ_SECONDS = 60.0
 _READ_TRIES = 4
+# The largest answers: of a call that changes something, of one run or spec (with its files), of a list.
+_CHANGE_BYTES = 2**20
+_ONE_BYTES = 64 * 2**20
+_LIST_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,16 @@ class Client:
         self, body: dict[str, Any], seconds: float, before_first_byte: Callable[[], None] | None = None
     ) -> Outcome:
         """Buy one run: exactly one request, at most. ``seconds`` bounds the whole exchange."""
-        reply = self._transport.send("POST", _RUNS, json=body, seconds=seconds, before_first_byte=before_first_byte)
+        reply = self._transport.send(
+            "POST", _RUNS, json=body, seconds=seconds, most_bytes=_CHANGE_BYTES, before_first_byte=before_first_byte
+        )
         return judge_create(reply)
 
     def list_runs(self) -> Listing:
         """Every run that the account can see. An answer that is no bare array, or has an item without an id, is
         no listing: ServiceUnreachable.
         """
-        answer = self._read(_RUNS)
+        answer = self._read(_RUNS, _LIST_BYTES)
         items = parse_json(answer.body)
         runs = [parse_run(item) for item in items] if isinstance(items, list) else [None]
         if any(run is None for run in runs):
@@ -65,7 +71,7 @@ class Client:
 
     def get_run(self, run_id: str) -> Run | None:
         """One run in full, or None when the service answers 404 for this id."""
-        answer = self._read(_path(_RUNS, run_id), missing_ok=True)
+        answer = self._read(_path(_RUNS, run_id), _ONE_BYTES, missing_ok=True)
         if answer.status == 404:
             return None
         run = parse_run(parse_json(answer.body))
@@ -91,7 +97,7 @@ class Client:
 
     def list_specs(self) -> tuple[Spec, ...]:
         """Every spec of the account."""
-        answer = self._read(_SPECS)
+        answer = self._read(_SPECS, _LIST_BYTES)
         items = parse_json(answer.body)
         specs = [parse_spec(item) for item in items] if isinstance(items, list) else [None]
         if any(spec is None for spec in specs):
@@ -100,12 +106,12 @@ class Client:
 
     def get_spec(self, spec_id: str) -> Spec | None:
         """One spec with its content and versions, or None when the service answers 404."""
-        answer = self._read(_path(_SPECS, spec_id), query={"include_versions": "true"}, missing_ok=True)
+        answer = self._read(_path(_SPECS, spec_id), _ONE_BYTES, {"include_versions": "true"}, missing_ok=True)
         if answer.status == 404:
             return None
         spec = parse_spec(parse_json(answer.body))
-        if spec is None:
-            raise ServiceUnreachable(f"GET {_path(_SPECS, spec_id)}: the answer is not a spec")
+        if spec is None or spec.id.lower() != spec_id.lower():
+            raise ServiceUnreachable(f"GET {_path(_SPECS, spec_id)}: the answer is not this spec")
         return spec
 
     def close(self) -> None:
@@ -113,23 +119,25 @@ class Client:
         self._transport.close()
         self._closing()
 
-    def _read(self, path: str, query: dict[str, str] | None = None, missing_ok: bool = False) -> Answer:
-        answer = self._try("GET", path, query)
+    def _read(
+        self, path: str, most_bytes: int, query: dict[str, str] | None = None, missing_ok: bool = False
+    ) -> Answer:
+        answer = self._try("GET", path, most_bytes, query)
         if 200 <= answer.status < 300 or (answer.status == 404 and missing_ok):
             return answer
         raise ServiceRefused(answer.status, _refusal("GET", path, answer))
 
     def _change(self, method: str, path: str) -> Answer:
-        answer = self._try(method, path, None)
+        answer = self._try(method, path, _CHANGE_BYTES, None)
         if answer.status in (401, 402, 403):
             raise ServiceRefused(answer.status, _refusal(method, path, answer))
         return answer
 
-    def _try(self, method: str, path: str, query: dict[str, str] | None) -> Answer:
+    def _try(self, method: str, path: str, most_bytes: int, query: dict[str, str] | None) -> Answer:
         """Reads, cancels and deletes may be repeated; only create calls may not."""
         reply: Reply = NoAnswer(False, "", "")
         for attempt in range(_READ_TRIES):
-            reply = self._transport.send(method, path, seconds=_READ_SECONDS, query=query)
+            reply = self._transport.send(method, path, seconds=_READ_SECONDS, most_bytes=most_bytes, query=query)
             passing = isinstance(reply, NoAnswer) or reply.status in (408, 425, 429) or reply.status >= 500
             if not passing:
                 break
@@ -142,6 +150,11 @@ class Client:
 
 
 def _path(prefix: str, identifier: str) -> str:
+    """The path of one run or spec. Raises ServiceUnreachable for what can't be an id: nothing is asked, for ``..`` or
+    a slash in it would ask for something else.
+    """
+    if not usable_id(identifier):
+        raise ServiceUnreachable(f"{identifier[:100]!r} can't be an id of the service, so nothing was asked")
     return f"{prefix}{urllib.parse.quote(identifier, safe='')}/"
 
 

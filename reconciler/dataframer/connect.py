@@ -39,6 +39,9 @@ def open_emulator(database: Path) -> Emulator:
     try:
         return Emulator(database)
     except UnusableDatabase as problem:
-        raise UsageError(f"The emulator's file can't be used: {problem} Remove {database} to start anew.") from None
+        # It may be anybody's file, so no word of removing it.
+        raise UsageError(f"{problem}. It was left as it is; move it away to start anew.") from None
+    except OSError as problem:
+        raise UsageError(f"The emulator can't keep its runs in {database}: {problem.strerror}.") from None
     except ValueError as problem:
-        raise UsageError(f"RECONCILER_EMULATOR_FAULTS: {problem}") from None
+        raise UsageError(str(problem)) from None  # it names the variable, the entry and what is known

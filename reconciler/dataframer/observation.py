@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from reconciler.model.request import canonical_json
+import uuid
+from typing import Final
+
+from reconciler.model.errors import AccountMismatch
+from reconciler.model.request import Request, canonical_json
 from reconciler.model.run import Run
+from state.records import AttemptRecord, Phase
+from state.rules import observe
 from state.writes import Observe
+
+_SUSPICIOUS_SHARE: Final = 0.2
+_SUSPICIOUS_COUNT: Final = 5
 
 
 def observation(run: Run, at: str) -> Observe:
@@ -28,3 +37,31 @@ def observation(run: Run, at: str) -> Observe:
 def absence(run_id: str, at: str) -> Observe:
     """A GET of this id was answered 404."""
     return Observe(run_id, at, gone=True)
+
+
+def imported(run: Run, address: str, request: Request, number: int, at: str) -> AttemptRecord:
+    """A run that was made elsewhere, as an attempt of an address: it is compared with what the service reports."""
+    attempt = AttemptRecord(
+        attempt_id=str(uuid.uuid4()),
+        address=address,
+        number=number,
+        phase=Phase.ACCEPTED,
+        request_digest=request.digest,
+        rerun=request.rerun,
+        sent_json="{}",
+        inferred_json="[]",
+        spec_id=run.spec_id.lower() if run.spec_id else request.spec_id,
+        prepared_at=at,
+        settled_at=at,
+        run_id=run.id,
+        imported=True,
+    )
+    return observe(attempt, observation(run, at))
+
+
+def check_account(missing: int, unfinished: int) -> None:
+    """Raise AccountMismatch where so many of the unfinished runs are newly answered 404 (``missing``) that the key is
+    probably that of another account.
+    """
+    if missing >= _SUSPICIOUS_COUNT and missing > _SUSPICIOUS_SHARE * unfinished:
+        raise AccountMismatch(missing, unfinished)

@@ -152,5 +152,5 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _http_date(text: str) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):  # what the parser raises for the oddest of texts
         return None

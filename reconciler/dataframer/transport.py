@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ import httpx
 from reconciler import __version__
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
 
-MAX_BODY_BYTES = 512 * 1024 * 1024
+MOST_BYTES = 2**20  # of an answer's body, once unpacked, where the caller names no other bound
 _CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
 _log = logging.getLogger("reconciler.http")
 _deadline = threading.local()  # .at: monotonic time at which this thread's exchange ends
@@ -37,11 +38,14 @@ class Transport(Protocol):
         path: str,
         *,
         seconds: float,
+        most_bytes: int = MOST_BYTES,
         json: object = None,
         query: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
-        """``path`` below the base URL; ``seconds``: the whole exchange; ``before_first_byte`` may raise NotNow."""
+        """``path`` below the base URL; ``seconds``: the whole exchange; ``most_bytes``: of the answer's body;
+        ``before_first_byte`` may raise NotNow.
+        """
 
     def close(self) -> None:
         """Close every connection."""
@@ -84,7 +88,11 @@ class HttpTransport:
             client = httpx.Client(
                 transport=self._make_transport(),
                 follow_redirects=False,
-                headers={"user-agent": f"reconciler/{__version__}", "accept": "application/json"},
+                headers={
+                    "user-agent": f"reconciler/{__version__}",
+                    "accept": "application/json",
+                    "accept-encoding": "gzip",
+                },
             )
             self._local.client = client
             with self._guard:
@@ -97,6 +105,7 @@ class HttpTransport:
         path: str,
         *,
         seconds: float,
+        most_bytes: int = MOST_BYTES,
         json: object = None,
         query: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
@@ -127,7 +136,7 @@ class HttpTransport:
                 timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
                 extensions={"trace": trace},
             ) as response:
-                body = _read(response.iter_bytes())
+                body = _read(response, most_bytes)
             headers = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
             request_id = headers.get("x-request-id", "")
@@ -164,13 +173,26 @@ TRANSPORT_ERRORS = (
 )
 
 
-def _read(chunks: Iterable[bytes]) -> bytes:
+def _read(response: httpx.Response, most_bytes: int) -> bytes:
+    """The body, unpacked here: httpx would unpack layer upon layer, and each chunk of them whole."""
+    packing = response.headers.get("content-encoding", "").strip().lower()
+    if packing not in ("", "identity", "gzip"):
+        raise httpx.DecodingError(f"the answer is packed as {packing[:50]!r}, which was not asked for")
+    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if packing == "gzip" else None
     parts, size = [], 0
-    for chunk in chunks:
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise AnswerTooLarge(f"more than {MAX_BODY_BYTES // 2**20} MiB")
-        parts.append(chunk)
+    for chunk in response.iter_raw():
+        if unpack is not None and unpack.eof:
+            raise httpx.DecodingError("something follows the packed answer")
+        try:
+            part = chunk if unpack is None else unpack.decompress(chunk, most_bytes - size + 1)
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from error
+        size += len(part)
+        if size > most_bytes:
+            raise AnswerTooLarge(f"more than {most_bytes / 2**20:g} MiB")
+        parts.append(part)
+    if unpack is not None and parts and not unpack.eof:
+        raise httpx.DecodingError("the packed answer ends too early")
     return b"".join(parts)
 
 

@@ -136,6 +136,14 @@ class Action:
         )
 
 
+def declared_request(action: Action) -> Request | None:
+    """What a purchase was declared to ask for: ``after`` without what was inferred."""
+    request = action.after
+    for name in action.inferred if request else ():
+        request = request.without(name) if request else None
+    return request
+
+
 @dataclass(frozen=True, slots=True)
 class NoChange:
     """An address that is as declared."""
@@ -148,6 +156,29 @@ class NoChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run that an unknown submission may have made. ``created_by`` is for people, and decides nothing."""
+
+    run_id: str
+    status: str
+    samples_completed: int | None = None
+    created_at: str | None = None
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What will become of an unknown submission. ``standing``: "waiting", "adopt" (provisionally), "ambiguous" or
+    "absent"; ``decidable``: only a person helps, now.
+    """
+
+    standing: str = "waiting"
+    why: str = "it is never sent again by itself"
+    candidates: tuple[Candidate, ...] = ()
+    decidable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Unmet:
     """An address that is not as declared, and for which nothing will be done by itself."""
 
@@ -156,6 +187,7 @@ class Unmet:
     reason: str
     source: Source | None = None
     run_id: str | None = None
+    outlook: Outlook | None = None  # of an unknown submission
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@
     ├── SecretError            a referenced secret is not there
     └── ServiceError           the service could not be asked, or refused
         ├── ServiceRefused     it answered with a status that is final
+        ├── AccountMismatch    it knows too few of our runs: the key is probably another account's
         └── ServiceUnreachable no usable answer came
 
 ``state.errors.StateError`` is the other tree; ``cli.exits`` maps both to exit codes.
@@ -62,6 +63,17 @@ class ServiceRefused(ServiceError):
     def __init__(self, status: int, message: str) -> None:
         self.status = status
         super().__init__(message)
+
+
+class AccountMismatch(ServiceError):
+    """Too many unfinished runs are answered 404 at once."""
+
+    def __init__(self, missing: int, unfinished: int) -> None:
+        super().__init__(
+            f"{missing:,} of {unfinished:,} unfinished runs are not found with this key (HTTP 404): it is probably "
+            "another account's. Nothing was recorded. Check [api] api_key and base_url; if these runs really are gone, "
+            "say so with `reconciler refresh --accept-missing`."
+        )
 
 
 class ServiceUnreachable(ServiceError):

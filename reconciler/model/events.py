@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reconciler.model.changes import Action, Kind
+from reconciler.model.changes import Action, Kind, Outlook
 from reconciler.model.run import RunStatus
 
 
@@ -81,13 +81,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A submission that is not certain: ``standing`` is "waiting", "adopt" (provisionally), "ambiguous" or "absent";
-    ``why`` says what will become of it, or what a person has to decide.
-    """
+    """A submission that is not certain."""
 
     address: str
-    standing: str
-    why: str
+    outlook: Outlook
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from reconciler.model.address import Address
@@ -15,9 +15,12 @@ FieldValue = str | int | bool | tuple[str, ...]
 Fields = tuple[tuple[str, FieldValue], ...]
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical_json(value: object) -> str:
     """Sorted keys, no spaces: equal values have equal texts."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def sha256(text: str) -> str:
@@ -94,7 +97,7 @@ class Lifecycle:
 
     def to_json(self) -> str:
         """Canonical JSON."""
-        return canonical_json(asdict(self))
+        return canonical_json({field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def from_json(cls, text: str) -> Lifecycle:

@@ -14,6 +14,7 @@ from reconciler.model.changes import (
     Drift,
     Kind,
     NoChange,
+    Outlook,
     Precondition,
     Progress,
     StatusClass,
@@ -56,7 +57,7 @@ class Recorded:
     history: Mapping[str, tuple[AttemptRecord, ...]] = field(default_factory=dict)  # where it matters, oldest first
     owed: tuple[tuple[OwedRecord, AttemptRecord | None], ...] = ()
     busy: bool = False  # another apply is at work
-    foreseen: Mapping[str, str] = field(default_factory=dict)  # what will become of open submissions, in words
+    foreseen: Mapping[str, Outlook] = field(default_factory=dict)  # what will become of open submissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _declared(instance: Instance, recorded: Recorded, replace: bool) -> list[Dec
     address = instance.address
     blocking = recorded.open.get(address)
     if blocking is not None:  # row 1
-        return [unknown(address, blocking, recorded.busy, instance, recorded.foreseen.get(address, ""))]
+        return [unknown(address, blocking, recorded.busy, instance, recorded.foreseen.get(address))]
     record = recorded.instances.get(address)
     current = recorded.current.get(address)
     history = recorded.history.get(address, ())
@@ -203,7 +204,7 @@ def _unmet(
 def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded) -> list[Decision]:
     blocking = recorded.open.get(address)
     if blocking is not None:  # row 1
-        return [unknown(address, blocking, recorded.busy, None, recorded.foreseen.get(address, ""))]
+        return [unknown(address, blocking, recorded.busy, None, recorded.foreseen.get(address))]
     current = recorded.current.get(address)
     lifecycle = Lifecycle.from_json(record.lifecycle_json)
     standing = standing_of(current)

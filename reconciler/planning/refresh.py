@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from reconciler.dataframer.client import Client
-from reconciler.dataframer.observation import absence, observation
+from reconciler.dataframer.observation import absence, check_account, observation
+from reconciler.model.changes import Outlook
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Instance
 from reconciler.model.run import Run, is_final, is_known_status
@@ -34,8 +35,10 @@ class Observed:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def refresh(client: Client, snapshot: Snapshot, at: str) -> Observed:
-    """Ask for every run that the state follows. ``at``: now, as ISO 8601. Errors: ServiceError."""
+def refresh(client: Client, snapshot: Snapshot, at: str, *, accept_missing: bool = False) -> Observed:
+    """Ask for every run that the state follows. ``at``: now, as ISO 8601. Errors: ServiceError; AccountMismatch where
+    too many unfinished runs are missing at once, unless ``accept_missing``.
+    """
     listing = client.list_runs()
     tracked = {attempt.run_id: attempt for attempt in _tracked(snapshot) if attempt.run_id}
     reports = {run.id: observation(run, at) for run in listing.runs if run.id in tracked}
@@ -44,7 +47,12 @@ def refresh(client: Client, snapshot: Snapshot, at: str) -> Observed:
     missing = [run_id for run_id, attempt in tracked.items() if run_id not in reports and not attempt.gone_at]
     listed = {run.id for run in listing.runs}
     missing += [owed.run_id for owed in snapshot.owed if owed.run_id not in listed]
-    return fetch(client, observed, missing)
+    observed = fetch(client, observed, missing)
+    if not accept_missing:
+        unfinished = [a.run_id for a in tracked.values() if a.run_id and not is_final(a.status) and not a.gone_at]
+        absent = sum(bool(observed.reports[run_id].gone) for run_id in unfinished if run_id in observed.reports)
+        check_account(absent, len(unfinished))
+    return observed
 
 
 def fetch(client: Client, observed: Observed, run_ids: Iterable[str]) -> Observed:
@@ -83,9 +91,9 @@ def lay_over(
     history: Iterable[AttemptRecord],
     observed: Observed,
     busy: bool,
-    foreseen: Mapping[str, str] | None = None,
+    foreseen: Mapping[str, Outlook] | None = None,
 ) -> Recorded:
-    """The recorded side as it is now. ``foreseen``: what will become of open submissions, in words, by address."""
+    """The recorded side as it is now. ``foreseen``: what will become of open submissions, by address."""
     listed = {run.id: run for run in observed.listed or ()}
 
     def now(attempt: AttemptRecord) -> AttemptRecord:

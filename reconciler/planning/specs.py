@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.dataframer.catalogue import close_names
@@ -74,6 +74,26 @@ def fetch_specs(client: Client, specs: Specs, spec_ids: Iterable[str]) -> tuple[
     seeded = {**specs.seeded, **{spec_id: spec.seeded for spec_id, spec in fetched.items()}}
     newest = _highest(specs.newest, {spec_id: spec.versions or 0 for spec_id, spec in fetched.items()})
     return replace(specs, seeded=seeded, newest=newest, fetched=fetched), found
+
+
+def resolved(
+    client: Client | None, specs: Specs, instances: Collection[Instance]
+) -> tuple[list[Instance], Specs, list[Diagnostic]]:
+    """Instances with their specs, after asking for names, followed versions and seed datasets that are not known.
+    Without a client: from what is known alone.
+    """
+    if client is None:
+        named, found = resolve(instances, specs)
+        return named, specs, found
+    specs = look_up_names(client, specs, instances)
+    asking = [
+        item.request.spec_id or next(iter(specs.ids.get(item.spec_name or "", ())), "")
+        for item in instances
+        if item.follows_latest or (item.legacy_revisions and item.request.spec_id not in specs.seeded)
+    ]
+    specs, found = fetch_specs(client, specs, filter(None, asking))
+    named, more = resolve(instances, specs)
+    return named, specs, found + more
 
 
 def resolve(instances: Iterable[Instance], specs: Specs) -> tuple[list[Instance], list[Diagnostic]]:

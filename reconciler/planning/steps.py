@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model.address import Address
-from reconciler.model.changes import Action, Drift, FieldChange, Kind, NoChange, Precondition, Progress, Unmet
+from reconciler.model.changes import Action, Drift, FieldChange, Kind, NoChange, Outlook, Precondition, Progress, Unmet
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Instance, Lifecycle, Request
 from reconciler.planning.comparison import Comparison, compare, drift, sent_fields, sent_request, standing_of
@@ -125,16 +125,18 @@ def _dropped(comparison: Comparison, current: AttemptRecord | None) -> tuple[Fie
     return tuple(FieldChange(name, before.get(name), None) for name in comparison.extra) if before else ()
 
 
-def unknown(address: Address, attempt: AttemptRecord, busy: bool, instance: Instance | None, foreseen: str) -> Unmet:
+def unknown(
+    address: Address, attempt: AttemptRecord, busy: bool, instance: Instance | None, foreseen: Outlook | None
+) -> Unmet:
     """Row 1. ``foreseen``: what will become of it."""
     if attempt.phase is Phase.SENDING and busy:
         why = "is being submitted by an apply that is at work"
     else:
-        known = foreseen or "it is never sent again by itself"
+        known = (foreseen or Outlook()).why
         why = f"its submission of {attempt.prepared_at} has an unknown outcome: {known}"
         status = f" ({attempt.status}, {attempt.samples_completed or 0:,} samples)" if attempt.status else ""
         why += f"; provisionally run {attempt.run_id}{status}" if attempt.run_id else ""
-    return Unmet(address, "unknown", why, instance.source if instance else None, attempt.run_id)
+    return Unmet(address, "unknown", why, instance.source if instance else None, attempt.run_id, foreseen)
 
 
 def unmet(instance: Instance, kind: str, why: str, current: AttemptRecord) -> Unmet:

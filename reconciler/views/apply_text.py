@@ -32,22 +32,26 @@ class PlainLines:
 
     def line(self, event: Event) -> str | None:
         """The line of an event, or None where it would say nothing new."""
+        said = self._said(event)
+        return None if said is None else one_line(said)
+
+    def _said(self, event: Event) -> str | None:
         match event:
             case Started():
                 return None
             case Submitted():
-                return f"{event.address}: {_PAST[event.kind]}, run {one_line(event.run_id)}"
+                return f"{event.address}: {_PAST[event.kind]}, run {event.run_id}"
             case Progressed():
                 if self._status.get(event.run_id) is event.status:
                     return None
                 self._status[event.run_id] = event.status
                 return f"{event.address}: {self._progress(event)}"
             case Done():
-                return f"{event.address}: {one_line(event.message)}"
+                return f"{event.address}: {event.message}"
             case Failed():
-                return self._paint(f"{event.address}: {one_line(event.message)}", "red")
+                return self._paint(f"{event.address}: {event.message}", "red")
             case Told():
-                return one_line(event.message)
+                return event.message
 
     def _progress(self, event: Progressed) -> str:
         words = self._paint(event.status.value, *([_STYLES[event.status]] if event.status in _STYLES else []))
@@ -62,11 +66,18 @@ class PlainLines:
 
 def closing_lines(report: Report, paint: Paint) -> Iterator[str]:
     """The closing line, and what a person has to know or do."""
+    return map(one_line, _closing(report, paint))
+
+
+def _closing(report: Report, paint: Paint) -> Iterator[str]:
     done = [f"{report.done[kind]:,} {_PAST[kind]}" for kind in Kind if report.done.get(kind)]
     rest = Counter("gone" if ending.status is None else ending.status.value.lower() for ending in report.endings)
     ends = [f"{rest[word]:,} {word}" for word in ("succeeded", "failed", "canceled", "gone") if rest[word]]
     working = [f"{report.unfinished:,} still working"] if report.unfinished else []
-    troubles = Counter(failure.trouble for failure in report.failures)
+    pending = {unsettled.address for unsettled in report.unsettled}  # counted there, not once more as a failure
+    troubles = Counter(
+        failure.trouble for failure in report.failures if failure.trouble != "unknown" or failure.address not in pending
+    )
     failed = [f"{count:,} {_TROUBLES[trouble]}" for trouble, count in troubles.items()]
     failed += [f"{len(report.unsettled):,} unknown"] if report.unsettled else []
     title = "Apply incomplete" if troubles or report.unsettled or report.interrupted else "Apply complete"
@@ -91,13 +102,13 @@ _TROUBLES = {
 
 def _advice(report: Report) -> Iterator[str]:
     for unsettled in report.unsettled:
-        yield f"! {one_line(unsettled.address)}: nobody knows yet whether it was bought; {one_line(unsettled.why)}"
+        yield f"! {unsettled.address}: nobody knows yet whether it was bought; {unsettled.outlook.why}"
     if report.unsettled:
         yield "What is unknown is never sent again by itself; `reconciler apply` looks again."
     if report.troubles("outdated"):
         yield "Something changed since the plan was made. Plan again, and review that."
     if report.stopped:
-        yield f"Submitting ended early: {one_line(report.stopped)}. What was not sent is sent by the next apply."
+        yield f"Submitting ended early: {report.stopped}. What was not sent is sent by the next apply."
     if report.interrupted:
         yield (
             f"Interrupted ({report.interrupted}). Runs that were bought go on at the service and are recorded; "

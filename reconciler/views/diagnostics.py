@@ -15,13 +15,13 @@ _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "
 
 def diagnostic_line(found: Diagnostic, paint: Paint) -> str:
     """``file:line:column: error: address: Summary: detail fix``, on one line."""
-    place = f"{one_line(str(found.source))}: " if found.source else ""
-    address = f"{one_line(found.address)}: " if found.address else ""
+    place = f"{found.source}: " if found.source else ""
+    address = f"{found.address}: " if found.address else ""
     severity = paint(found.severity.value, _STYLES[found.severity], "bold")
     said = " ".join(
         part for part in (f"{found.summary}: {found.detail}" if found.detail else found.summary, found.fix) if part
     )
-    return f"{place}{severity}: {address}{one_line(said)}"
+    return one_line(f"{place}{severity}: {address}{said}")
 
 
 LineOf = Callable[[Source], str | None]
@@ -30,19 +30,19 @@ LineOf = Callable[[Source], str | None]
 def diagnostic_block(found: Diagnostic, line_of: LineOf, width: int, paint: Paint) -> list[str]:
     """For terminals: what happened, where, the line with a marker, and what to do. ``line_of`` reads a source line."""
     severity = paint(found.severity.value, _STYLES[found.severity], "bold")
-    lines = [f"{severity}: {paint(one_line(found.summary), 'bold')}"]
+    lines = [f"{severity}: {paint(found.summary, 'bold')}"]
     if found.source is not None:
-        address = f" ({one_line(found.address)})" if found.address else ""
+        address = f" ({found.address})" if found.address else ""
         gutter = " " * len(str(found.source.line))
-        lines.append(f"{gutter}{paint('-->', 'cyan')} {one_line(str(found.source))}{address}")
+        lines.append(f"{gutter}{paint('-->', 'cyan')} {found.source}{address}")
         line = line_of(found.source)
         if line is not None and line.strip():
             lines += excerpt(line, found.source, width, paint)
     elif found.address:
-        lines.append(f"  {paint('-->', 'cyan')} {one_line(found.address)}")
+        lines.append(f"  {paint('-->', 'cyan')} {found.address}")
     lines += _wrapped(found.detail, "  ", width)
     lines += _wrapped(found.fix, "  ", width)
-    return [*lines, ""]
+    return [*map(one_line, lines), ""]
 
 
 def _wrapped(text: str, indent: str, width: int) -> list[str]:

@@ -13,6 +13,7 @@ _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|\'[^\']*\'?|\[+[^\]]*\]*|[^\s,\]
 # What may stand on a line next to such a word is not shown: somebody may have written a secret there.
 _SENSITIVE: Final = re.compile(r"secret|key|token|passw|credential|databricks|client_id|api_base|url", re.IGNORECASE)
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|\'[^\']*\'?')
+_BARE: Final = re.compile(r"(=\s*)([^\s\"'{\[#*][^\s#]*)")  # a value whose quotes were forgotten
 _REFERENCE: Final = re.compile(r"""\b(?:env|file)\s*=\s*$""")
 
 
@@ -42,9 +43,10 @@ def _hide_values(line: str) -> str:
     """Strings of a line that may hold a secret, as stars; names of variables and files stay."""
     if not _SENSITIVE.search(_STRING.sub("", line)):
         return line
-    return _STRING.sub(
+    line = _STRING.sub(
         lambda found: found[0] if _REFERENCE.search(line[: found.start()]) else "*" * len(found[0]), line
     )
+    return _BARE.sub(lambda found: found[1] + "*" * len(found[2]), line)
 
 
 def _cells(text: str) -> int:

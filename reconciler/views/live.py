@@ -29,7 +29,7 @@ class LiveBoard:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.height or console.size.height
-        lines = list(self.lines(options.max_width, height, ascii_only=options.ascii_only))
+        lines = [_safe(line) for line in self.lines(options.max_width, height, ascii_only=options.ascii_only)]
         self.widths = [line.cell_len for line in lines]
         yield from lines
 
@@ -89,6 +89,11 @@ class LiveBoard:
         text.append(said[: width - len(times) - 3], "bold")
         text.append(f"  {times}", "dim")
         return text
+
+
+def _safe(line: Text) -> Text:
+    """What is drawn does not pass through ``cli.output``: a line with anything to escape is escaped here."""
+    return line if line.plain == one_line(line.plain) else Text(one_line(line.plain)[: len(line.plain)], no_wrap=True)
 
 
 def _bar(share: float, width: int, ascii_only: bool) -> Text:

@@ -1,30 +1,74 @@
-"""Text for terminals: escaping of what comes from outside, and colour."""
+"""Text for terminals: escaping of what comes from outside, and colour.
+
+Nothing from outside may act on a terminal or forge a line of a log. Colour is therefore not written as escape codes:
+``Paint`` leaves marks that hold a secret of this process, which no text from outside can contain. Everything that is
+printed goes through ``printable`` (``cli.output``), which escapes the rest and turns the marks into codes.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-# Control characters, line separators, and the marks that reorder or hide text.
-_UNSAFE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
 _CODES: Final = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
+_SECRET: Final = os.urandom(8).hex()
+_MARKS: Final = re.compile(f"\x00{_SECRET}:([0-9;]+)\x00")
+# Blank or invisible, though Unicode counts them among letters and marks: fillers, joiners, variation selectors.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_BLANKS: Final = frozenset("\u00a0\u2002\u2003\u2007\u2009\u202f\u3000")  # not printable for Python, and harmless
 
 
 def escape(text: str) -> str:
-    """The text with everything made visible that a terminal would obey. New lines and tabs stay."""
-    return _UNSAFE.sub(lambda found: _visible(found[0]), text)
+    """The text with everything made visible that a terminal would obey, or that hides or reorders text: control
+    characters, tabs, format characters, halves of pairs. New lines and the marks of ``Paint`` stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "\n".join(line if _harmless(line) else _escaped(line) for line in text.split("\n"))
 
 
 def one_line(text: str) -> str:
     """Escaped, on one line."""
-    return escape(text).replace("\n", "\\n").replace("\t", "\\t")
+    return escape(text).replace("\n", "\\n")
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Lines as one text that ends with a new line; none of them can become two."""
+    return "".join(f"{one_line(line)}\n" for line in lines)
+
+
+def printable(text: str) -> str:
+    """What may be written to a terminal or a log: escaped, with the marks of ``Paint`` as escape codes."""
+    return _MARKS.sub("\x1b[\\1m", escape(text))
+
+
+def _harmless(line: str) -> bool:
+    return line.isprintable() and _INVISIBLE.search(line) is None
+
+
+def _escaped(line: str) -> str:
+    if "\x00" not in line:
+        return "".join(map(_visible, line))
+    parts: list[str] = []
+    at = 0
+    for mark in _MARKS.finditer(line):
+        parts += [*map(_visible, line[at : mark.start()]), mark[0]]
+        at = mark.end()
+    return "".join([*parts, *map(_visible, line[at:])])
 
 
 def _visible(character: str) -> str:
-    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+    if (character.isprintable() and _INVISIBLE.match(character) is None) or character in _BLANKS:
+        return character
+    code = ord(character)
+    if character == "\t":
+        return "\\t"
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +80,4 @@ class Paint:
     def __call__(self, text: str, *styles: str) -> str:
         """``styles``: green, red, yellow, cyan, bold, dim."""
         codes = ";".join(_CODES[style] for style in styles)
-        return f"\x1b[{codes}m{text}\x1b[0m" if self.enabled and codes else text
+        return f"\x00{_SECRET}:{codes}\x00{text}\x00{_SECRET}:0\x00" if self.enabled and codes else text

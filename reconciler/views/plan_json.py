@@ -42,6 +42,7 @@ def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]
                 "kind": item.kind,
                 "reason": item.reason,
                 "run_id": item.run_id,
+                "outlook": asdict(item.outlook) if item.outlook else None,
                 "source": _source(item.source),
             }
             for item in plan.unmet

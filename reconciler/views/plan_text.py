@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from reconciler.model.changes import Action, FieldChange, Kind, NoChange, Plan, Progress
 from reconciler.views.diagnostics import diagnostic_lines
-from reconciler.views.paint import Paint, one_line
+from reconciler.views.paint import Paint, joined
 
 SIGNS = {
     Kind.CREATE: ("  +", "green"),
@@ -23,23 +23,23 @@ _WARNINGS = 10
 
 
 def plan_text(plan: Plan, paint: Paint) -> str:
-    """The whole plan as text, with a final newline."""
-    lines: list[str] = [one_line(line) for line in plan.heading]
+    """The whole plan as text, with a final newline; ``joined`` escapes every line."""
+    lines: list[str] = [*plan.heading]
     lines += diagnostic_lines(plan.diagnostics, paint, _WARNINGS)
     if lines:
         lines.append("")
     body = [line for action in plan.actions for line in _action(action, paint)]
     body += [_working(item, paint) for item in plan.unchanged if _works(item.progress)]
-    body += [f"  {paint('!', 'yellow')} unmet {item.address}: {one_line(item.reason)}" for item in plan.unmet]
+    body += [f"  {paint('!', 'yellow')} unmet {item.address}: {item.reason}" for item in plan.unmet]
     for drifted in plan.drift:
-        body.append(f"  {paint('≠', 'yellow')} drift {drifted.address}: run {one_line(drifted.run_id)} reports")
+        body.append(f"  {paint('≠', 'yellow')} drift {drifted.address}: run {drifted.run_id} reports")
         body += [f"      {line}" for line in map(_change, drifted.changes)]
     if body:
         lines += [*body, ""]
     lines.append(paint(summary(plan), "bold"))
     if plan.samples:
         lines.append(f"{_count(plan.samples, 'sample')} to buy, estimated cost: unknown.")
-    return "\n".join(lines) + "\n"
+    return joined(lines)
 
 
 def summary(plan: Plan) -> str:
@@ -47,7 +47,7 @@ def summary(plan: Plan) -> str:
     unchanged, unmet = len(plan.unchanged), len(plan.unmet)
     if not plan.has_changes:
         declared = f"No changes. {_count(unchanged, 'run')} {'is' if unchanged == 1 else 'are'} as declared"
-        return f"{declared}, {unmet} {'is' if unmet == 1 else 'are'} unmet." if unmet else f"{declared}."
+        return f"{declared}, {unmet:,} {'is' if unmet == 1 else 'are'} unmet." if unmet else f"{declared}."
     parts = [f"{count:,} to {kind}" for kind, count in plan.counts().items() if count]
     parts += [f"{unchanged:,} unchanged"] if unchanged else []
     parts += [f"{unmet:,} unmet"] if unmet else []
@@ -56,16 +56,16 @@ def summary(plan: Plan) -> str:
 
 def _action(action: Action, paint: Paint) -> Iterator[str]:
     sign, colour = SIGNS[action.kind]
-    where = f"  ({one_line(action.source.file)}:{action.source.line})" if action.source else ""
-    subject = f" run {one_line(action.subject.run_id)}" if action.deposed and action.subject else ""
-    title = paint(f"{sign} {action.kind} {one_line(action.address)}", colour)
-    yield f"{title}{subject}  {one_line(action.reason)}{where}"
+    where = f"  ({action.source.file}:{action.source.line})" if action.source else ""
+    subject = f" run {action.subject.run_id}" if action.deposed and action.subject else ""
+    title = paint(f"{sign} {action.kind} {action.address}", colour)
+    yield f"{title}{subject}  {action.reason}{where}"
     if action.kind in (Kind.CREATE, Kind.RETRY) and action.after:
         for name, value in action.after.fields:
             origin = " (as before)" if action.kind is Kind.RETRY else " (the newest)"
             inferred = origin if name in action.inferred else ""
-            yield f"      {name}: {one_line(_shown(value))}{inferred}"
-        yield from (f"      {name}: (secret, from {one_line(str(ref))})" for name, ref in action.secrets)
+            yield f"      {name}: {_shown(value)}{inferred}"
+        yield from (f"      {name}: (secret, from {ref})" for name, ref in action.secrets)
     yield from (f"      {_change(change)}" for change in action.changes)
     if action.kind is Kind.UPDATE and action.lifecycle and action.lifecycle_before:
         before = asdict(action.lifecycle_before)
@@ -77,7 +77,7 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
 
 
 def _fate(action: Action, subject: Progress) -> str:
-    run = f"run {one_line(subject.run_id)} ({_progress(subject)})"
+    run = f"run {subject.run_id} ({_progress(subject)})"
     match action.kind:
         case Kind.REPLACE | Kind.REUSE if action.stops:
             return f"{run} is cancelled once its successor is certain"
@@ -97,20 +97,20 @@ def _works(progress: Progress | None) -> bool:
 
 def _working(item: NoChange, paint: Paint) -> str:
     progress = item.progress
-    said = f"run {one_line(progress.run_id)}: {_progress(progress)}" if progress else ""
+    said = f"run {progress.run_id}: {_progress(progress)}" if progress else ""
     return f"    {paint('working', 'dim')} {item.address}  {said}"
 
 
 def _progress(progress: Progress) -> str:
     if progress.samples_completed is None:
-        return one_line(progress.status)
+        return progress.status
     of = f" of {progress.samples:,}" if progress.samples else ""
-    return f"{one_line(progress.status)}, {progress.samples_completed:,}{of} samples"
+    return f"{progress.status}, {progress.samples_completed:,}{of} samples"
 
 
 def _change(change: FieldChange) -> str:
     origin = {"reported": " (as reported)", "unknown": " (not known)"}.get(change.origin, "")
-    return f"{change.field}: {one_line(_shown(change.before))}{origin} → {one_line(_shown(change.after))}"
+    return f"{change.field}: {_shown(change.before)}{origin} → {_shown(change.after)}"
 
 
 def _shown(value: object) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.views.paint import one_line
+from reconciler.views.paint import joined, one_line
 from state.records import AttemptRecord, Snapshot
 
 
@@ -85,4 +85,4 @@ def state_text(snapshot: Snapshot) -> str:
     lines += table.splitlines() if snapshot.instances else ["No run is recorded."]
     lines += [f"! {address}: unknown outcome since {attempt.prepared_at}" for address, attempt in snapshot.open.items()]
     lines += [f"! {owed.address}: run {owed.run_id} is still to be cancelled ({owed.reason})" for owed in snapshot.owed]
-    return "\n".join(map(one_line, lines)) + "\n"
+    return joined(lines)

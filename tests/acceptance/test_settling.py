@@ -30,11 +30,12 @@ def test_a_lost_answer_is_adopted_and_followed(project: Project, service: FakeSe
 
 
 def test_a_provisional_adoption_is_shown_until_it_is_certain(project: Project, service: FakeService) -> None:
-    project.env |= SOON | {"RECONCILER_DEAD_SECONDS": "4"}
+    project.env |= LATER
     service.script_create(answers.failed_after_creating(502))
     project.declare(run("a"))
     project.apply("--no-wait", code=6)
     assert service.run_ids[0] in said(project.expect(0, "plan"))
+    project.env |= SOON
     project.apply()
     assert recorded(project) == service.run_ids
     project.settled()

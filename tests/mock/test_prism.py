@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,43 +17,52 @@ from reconciler.dataframer.outcomes import Accepted, Rejected
 from reconciler.dataframer.transport import HttpTransport
 from reconciler.model.run import RunStatus
 
+pytestmark = pytest.mark.timeout(420)  # the first test waits for the installation
+
 DOCUMENT = Path(__file__).parent.parent / "data" / "openapi.yaml"
 PRISM = "@stoplight/prism-cli@5"
+START_SECONDS = 60.0
 RUN = "aaaaaaaa-0000-4000-8000-000000000001"
 SPEC = "11111111-2222-4333-8444-555555555555"
 
 
 def installed(folder: Path) -> Path:
-    """Prism's command, installed into the cache folder once."""
-    command = folder / "node_modules" / ".bin" / "prism"
-    if command.exists():
-        return command
+    """Prism's command, installed into the cache folder once; other workers of the same session wait for it."""
+    command, finished = folder / "node_modules" / ".bin" / "prism", folder / "finished"
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         pytest.skip("Prism needs node and npm")
-    folder.mkdir(parents=True, exist_ok=True)
-    options = ["--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run([npm, "install", *options, PRISM], capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0 or not command.exists():
-        pytest.skip(f"Prism can't be installed here: {done.stderr[-300:]}")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if finished.exists():
+            return command
+        options = ["--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error"]
+        try:
+            done = subprocess.run(
+                [npm, "install", *options, PRISM], capture_output=True, text=True, timeout=300, check=False
+            )
+        except subprocess.TimeoutExpired:
+            pytest.skip("Prism can't be installed here: npm took more than 5 minutes")
+        if done.returncode != 0 or not command.exists():
+            pytest.skip(f"Prism can't be installed here: {done.stderr[-300:]}")
+        finished.touch()
     return command
 
 
-@pytest.fixture(scope="module")
-def client(pytestconfig: pytest.Config) -> Iterator[Client]:
+@pytest.fixture(scope="session")
+def client(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     cache = pytestconfig.cache
     assert cache is not None
     command = installed(cache.mkdir("prism"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [str(command), "mock", "--host", "127.0.0.1", "--port", str(port), str(DOCUMENT)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    log = tmp_path_factory.mktemp("prism") / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [str(command), "mock", "--errors", "--host", "127.0.0.1", "--port", "0", str(DOCUMENT)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     try:
-        wait_for(port)
-        made = Client(HttpTransport(f"http://127.0.0.1:{port}", lambda: "any"))
+        made = Client(HttpTransport(address(server, log), lambda: "any"))
         yield made
         made.close()
     finally:
@@ -60,15 +70,15 @@ def client(pytestconfig: pytest.Config) -> Iterator[Client]:
         server.wait()
 
 
-def wait_for(port: int) -> None:
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("Prism did not start")
+def address(server: subprocess.Popen[bytes], log: Path) -> str:
+    """Where Prism listens, once it says so: it picks a free port by itself."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        found = re.search(r"listening on (http://127\.0\.0\.1:\d+)", log.read_text("utf-8", errors="replace"))
+        if found:
+            return found[1]
+        time.sleep(0.1)
+    raise AssertionError(f"Prism did not start:\n{log.read_text('utf-8', errors='replace')}")
 
 
 def test_what_we_send_is_valid_and_its_answer_is_a_run(client: Client) -> None:

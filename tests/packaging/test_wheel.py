@@ -7,12 +7,15 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
+
+pytestmark = pytest.mark.timeout(600)  # building and installing fetch from the registry
 
 ROOT = Path(__file__).parent.parent.parent
 NEEDED = (
@@ -50,11 +53,23 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_everything_and_nothing_else(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    names = members(wheel)
     assert [name for name in NEEDED if name not in names] == []
     assert any(name.endswith("licenses/LICENSE") for name in names)
     strangers = {name.partition("/")[0] for name in names} - {"reconciler", "state"}
     assert all(name.startswith("reconciler-") and name.endswith(".dist-info") for name in strangers)
+
+
+def test_the_sdist_builds_the_wheel_of_the_repository(built: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT, cwd=tmp_path)
+    (theirs,), (ours,) = built.glob("*.whl"), tmp_path.glob("*.whl")
+    assert theirs.name == ours.name
+    assert members(theirs) == members(ours)
+
+
+def members(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
 
 
 def test_the_sdist_holds_docs_and_examples(built: Path) -> None:
@@ -74,22 +89,54 @@ def test_the_main_job_works_from_the_installed_wheel(built: Path, tmp_path: Path
     run(python, "-m", "pip", "install", "--quiet", wheel, cwd=home)
     project = home / "my runs"
     project.mkdir()
-    assert re.match(r"reconciler, version \d", run(python, "-m", "reconciler", "--version", cwd=project).stdout)
+
+    def reconciler(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return run(command, *words, cwd=project, check=check, HOME=str(home), XDG_DATA_HOME=str(home / "data"))
+
+    where = run(python, "-c", "import reconciler, state; print(reconciler.__file__, state.__file__)", cwd=project)
+    assert where.stdout.count(str(home / "venv")) == 2
+    assert re.match(r"reconciler, version \d", reconciler("--version").stdout)
     assert run(python, "-m", "reconciler", "version", cwd=project).stdout.startswith("reconciler ")
-    run(python, "-m", "reconciler", "init", "--example", cwd=project)
-    assert "Plan: 3 to create." in run(python, "-m", "reconciler", "plan", cwd=project).stdout
-    applied = run(python, "-m", "reconciler", "apply", "--auto-approve", cwd=project)
-    assert "Apply complete: 3 created. 3 succeeded." in applied.stdout
-    assert run(python, "-m", "reconciler", "plan", "--detailed-exitcode", cwd=project).returncode == 0
-    assert command.exists()
+    reconciler("init", "--example")
+    assert reconciler("plan", "--detailed-exitcode", check=False).returncode == 2
+    assert "Apply complete: 3 created. 3 succeeded." in reconciler("apply", "--auto-approve").stdout
+    assert reconciler("plan", "--detailed-exitcode").stdout == "No changes. 3 runs are as declared.\n"
+    assert completed_by_bash(command, "reconciler pl", home) == ["plan"]
+    assert "serve" in completed_by_bash(command, "reconciler emulator s", home)
 
 
-def test_the_container_file_copies_what_exists() -> None:
-    lines = (ROOT / "Containerfile").read_text("utf-8").splitlines()
-    sources = [name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]]
-    assert {"pyproject.toml", "reconciler", "state"} <= set(sources)
+def completed_by_bash(command: Path, typed: str, home: Path) -> list[str]:
+    """What a real bash offers for a line, with the documented set-up."""
+    words = typed.split()
+    script = f"""
+        eval "$(_RECONCILER_COMPLETE=bash_source reconciler)"
+        COMP_WORDS=({typed}) COMP_CWORD={len(words) - 1}
+        _reconciler_completion reconciler
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    return run("bash", "-euc", script, cwd=home, PATH=path, HOME=str(home)).stdout.split()
+
+
+def test_the_container_file_copies_what_the_build_needs() -> None:
+    lines = [line.partition(" ") for line in (ROOT / "Containerfile").read_text("utf-8").splitlines()]
+    steps = [(word, rest.strip()) for word, _, rest in lines if word and word != "#"]
+    copies = [rest.split() for word, rest in steps if word == "COPY"]
+    sources = {name for words in copies for name in words[:-1]}
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)
+    needed = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    assert sources == needed | set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
     assert [name for name in sources if not (ROOT / name).exists()] == []
-    assert any(line.startswith("USER ") for line in lines)
+    # The contents of a folder are copied, not the folder: its name must stand in the target.
+    assert [words for words in copies if (ROOT / words[0]).is_dir() and Path(words[-1]).name != words[0]] == []
+    assert steps[0] == ("FROM", "python:3.13-slim")
+    assert steps[-1] == ("ENTRYPOINT", '["reconciler"]')
+    words = [word for word, _ in steps]
+    assert words.index("COPY") < words.index("RUN") < words.index("USER")
+    (user,) = [rest for word, rest in steps if word == "USER"]
+    assert user != "root"
+    assert re.search(rf"useradd .*--create-home {user}$", next(rest for word, rest in steps if word == "RUN"))
 
 
 def test_the_pre_commit_hook_runs(tmp_path: Path) -> None:
@@ -105,20 +152,22 @@ def test_the_pre_commit_hook_runs(tmp_path: Path) -> None:
     assert run(*command, cwd=tmp_path, check=False, PYTHONPATH=path).returncode == 1
 
 
-def test_completion_knows_the_commands_and_stays_quick() -> None:
+def complete(shell: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command as a shell calls it for completion, with the imports listed on standard error."""
     command = [sys.executable, "-X", "importtime", "-c", "from reconciler.cli.main import main; main()"]
-    done = run(
-        *command,
-        cwd=ROOT,
-        check=False,
-        _RECONCILER_COMPLETE="bash_complete",
-        COMP_WORDS="reconciler pl",
-        COMP_CWORD="1",
-        PYTHONPATH=str(ROOT),
-    )
-    assert done.stdout.strip().endswith("plan")
+    return run(*command, cwd=ROOT, check=False, PYTHONPATH=str(ROOT), _RECONCILER_COMPLETE=shell, **variables)
+
+
+@pytest.mark.parametrize("typed", ["reconciler pl", "reconciler plan --det", "reconciler emulator "])
+def test_completion_imports_no_heavy_library(typed: str) -> None:
+    done = complete("bash_complete", COMP_WORDS=typed, COMP_CWORD=str(typed.count(" ")))
+    offered = [line.removeprefix("plain,") for line in done.stdout.split()]
+    assert offered == {"pl": ["plan"], "--det": ["--detailed-exitcode"], "": ["serve"]}[typed.split(" ")[-1]]
+    assert "click" in done.stderr
     assert not re.search(r"\| +(pydantic|httpx|rich|sqlite_utils|deepdiff)\n", done.stderr)
-    source = run(
-        *command[:1], "-c", command[-1], cwd=ROOT, check=False, _RECONCILER_COMPLETE="bash_source", PYTHONPATH=str(ROOT)
-    )
-    assert "_RECONCILER_COMPLETE=bash_complete" in source.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_of_the_page_gets_its_script(shell: str) -> None:
+    assert f"_RECONCILER_COMPLETE={shell}_source reconciler" in (ROOT / "docs" / "completion.md").read_text("utf-8")
+    assert f"_RECONCILER_COMPLETE={shell}_complete" in complete(f"{shell}_source").stdout

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.applying.claims import Pending, fits, is_candidate
 from reconciler.applying.matching import certain_runs, groups_of, matching_size
-from reconciler.applying.settling import Patience, Pending, Standing, Verdict, fits, is_candidate, settle
+from reconciler.applying.settling import Patience, Standing, Verdict, settle
 from reconciler.model.run import Run, RunStatus
 
 SPEC = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"
@@ -80,6 +81,17 @@ def test_a_twin_makes_it_ambiguous_also_after_a_provisional_adoption() -> None:
     again = verdicts([pending("a", run_id="r1", **A)], runs, 100.0)["a"]
     assert again.standing is Standing.AMBIGUOUS
     assert {candidate.id for candidate in again.candidates} == {"r1", "r2"}
+
+
+def test_more_runs_than_submissions_leave_nothing_certain() -> None:
+    """The first submission fits one run only; but of those that hang together, one is nobody's of ours."""
+    both = [pending("a", **B), pending("b", **A)]
+    runs = [run("r1", **B), *(run(f"r{n}", **A, generation_model="other/model") for n in (2, 3))]
+    found = verdicts(both, runs, 901.0)
+    assert standing(found) == {"a": (Standing.AMBIGUOUS, None), "b": (Standing.AMBIGUOUS, None)}
+    assert [candidate.id for candidate in found["a"].candidates] == ["r1", "r2", "r3"]
+    early = verdicts(both, runs, 61.0)
+    assert {verdict.until for verdict in early.values()} == {None}
 
 
 def test_a_rewritten_model_is_near_and_never_absent() -> None:

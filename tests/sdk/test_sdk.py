@@ -33,6 +33,7 @@ class Served:
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
+        assert "listens on " in line, "the emulator did not start"
         self.url = line.split("listens on ")[1].split(";")[0]
 
     def end(self, number: signal.Signals) -> int:
@@ -42,8 +43,8 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    server = Served(folder)
+def served(folder: Path, port: int = 0) -> Iterator[Served]:
+    server = Served(folder, port)
     try:
         yield server
     finally:
@@ -136,14 +137,33 @@ def test_what_is_wrong_is_a_400_that_names_the_field(client: dataframer.Datafram
         client.dataframer.runs.create(spec_id=SPEC, number_of_samples=0)
 
 
+def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    with served(tmp_path) as server:
+        environment = {**os.environ, "DATAFRAMER_BASE_URL": server.url, "DATAFRAMER_API_KEY": "any"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
+    assert done.stdout.startswith(f"SUCCEEDED 5\n{server.url}/")
+
+
 def test_runs_survive_a_kill(tmp_path: Path) -> None:
-    with served(tmp_path) as first:
-        created = sdk(first.url).dataframer.runs.create(spec_id=SPEC, number_of_samples=3)
+    """The same client goes on: the emulator comes back at the same address with the same runs."""
+    with served(tmp_path) as first, sdk(first.url) as client:
+        runs = client.dataframer.runs
+        done = runs.create(spec_id=SPEC, number_of_samples=3)
+        eventually(lambda: runs.retrieve(done.id).status == "SUCCEEDED")
+        before = runs.retrieve(done.id)
+        working = runs.create(spec_id=SPEC, number_of_samples=500)
+        eventually(lambda: runs.retrieve(working.id).status == "PROCESSING")
         assert first.end(signal.SIGKILL) == -signal.SIGKILL
-    with served(tmp_path) as second:
-        runs = sdk(second.url).dataframer.runs
-        eventually(lambda: runs.retrieve(created.id).status == "SUCCEEDED")
-        assert [run.id for run in runs.list()] == [created.id]
+        with pytest.raises(dataframer.APIConnectionError):
+            runs.list()
+        with served(tmp_path, int(first.url.rpartition(":")[2])):
+            assert [run.id for run in runs.list()] == [working.id, done.id]
+            assert runs.retrieve(done.id) == before
+            eventually(lambda: runs.retrieve(working.id).status == "SUCCEEDED")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -25,6 +25,19 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
+def another(store: Store) -> Iterator[Store]:
+    """A second handle on the same state, as another process has one."""
+    made: Store
+    if isinstance(store, SqliteStore):
+        made = open_sqlite(store.path, base_url=URL)
+    else:
+        assert isinstance(store, MemoryStore)
+        made = store.another()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "project" / "state.db"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from state.errors import StateInvalid
-from state.records import RECORD_TYPES, ApplyRecord, Phase
+from state.records import RECORD_TYPES, ApplyRecord, MarkRecord, Phase
 from state.store import Store
 from state.writes import UNDECIDED_RECORDS, Advance, Forget, Observe, Pay, Put, Write, is_decision
 from tests.state.samples import T0, T1, attempt, event, instance, owed, spec
@@ -21,6 +21,7 @@ DECISIONS: list[Write] = [
 PROGRESS: list[Write] = [
     Put(event()),
     Put(spec()),
+    Put(MarkRecord("untracked", "due", T0)),
     Put(ApplyRecord("p", "apply", T0, "me", "here")),
     Observe("run-1", T1, status="PROCESSING"),
 ]

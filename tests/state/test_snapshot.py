@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from state.connection import SCHEMA_VERSION
 from state.records import Phase
 from state.store import Store
 from state.writes import Forget, Put
@@ -10,9 +11,9 @@ from tests.state.samples import URL, attempt, instance
 
 def test_a_new_state_is_empty(store: Store) -> None:
     seen = store.snapshot()
-    assert (seen.instances, seen.current, seen.open, seen.owed, seen.specs) == ({}, {}, {}, (), {})
+    assert (seen.instances, seen.current, seen.open, seen.owed, seen.specs, seen.marks) == ({}, {}, {}, (), {}, {})
     assert seen.meta == store.meta()
-    assert (seen.meta.serial, seen.meta.base_url, seen.meta.schema_version) == (0, URL, 1)
+    assert (seen.meta.serial, seen.meta.base_url, seen.meta.schema_version) == (0, URL, SCHEMA_VERSION)
     assert len(seen.meta.lineage) == 36
 
 

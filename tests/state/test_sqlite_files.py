@@ -42,14 +42,16 @@ def test_every_missing_folder_is_private(tmp_path: Path) -> None:
     assert [mode(tmp_path), mode(tmp_path / "a"), mode(tmp_path / "a" / "b")] == [0o755, 0o700, 0o700]
 
 
-def test_a_file_that_a_copy_opened_up_is_made_private_again(path: Path, opened: Opened) -> None:
-    opened().close()
-    path.chmod(0o644)
-    opened(read_only=True).close()
-    assert mode(path) == 0o644
+def test_a_log_that_a_copy_opened_up_is_made_private_again(path: Path, opened: Opened) -> None:
+    store = opened()
+    store.commit([Put(instance())])
+    log, index, lock = (Path(f"{path}{end}") for end in ("-wal", "-shm", ".lock"))
+    with store.lock("apply"):
+        pass
+    for file in (log, index, lock):
+        file.chmod(0o666)
     opened()
-    assert mode(path) == 0o600
-    assert mode(Path(f"{path}-wal")) == 0o600
+    assert [mode(log), mode(index), mode(lock)] == [0o600] * 3
 
 
 def test_durable_settings(path: Path, opened: Opened) -> None:

@@ -104,16 +104,20 @@ def foreign() -> Iterator[Path]:
 @contextmanager
 def closed_to_us(folder: Path) -> Iterator[None]:
     """Files and folder may be read, not written, also when the tests run as root."""
-    for file in folder.iterdir():
-        file.chmod(0o444)
-    folder.chmod(0o555)
     user = os.geteuid()
+    for file in folder.iterdir():
+        if user == 0:
+            os.chown(file, 65534, -1)
+        file.chmod(0o400)
+    folder.chmod(0o555)
     if user == 0:
         os.seteuid(65534)
     try:
         yield
     finally:
         os.seteuid(user)
+        for file in folder.iterdir():
+            os.chown(file, user, -1)
 
 
 def test_a_folder_without_rights_can_be_planned_from(foreign: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from state.errors import StateBusy, StateCorrupt, StateMissing, StateNewer, StateOutdated, StateUnwritable
+from state.connection import SCHEMA_VERSION
+from state.errors import StateBusy, StateCorrupt, StateForeign, StateMissing, StateNewer, StateOutdated, StateUnwritable
 from state.sqlite import SqliteStore
 from state.writes import Put
 from tests.state.samples import attempt, event, instance, run, traces
@@ -63,7 +64,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_an_older_one_is_not_upgraded_by_reading(path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(opened)
     before = traces(path.parent)
-    monkeypatch.setattr("state.connection.SCHEMA_VERSION", 2)
+    monkeypatch.setattr("state.connection.SCHEMA_VERSION", SCHEMA_VERSION + 1)
     with pytest.raises(StateOutdated):
         opened(read_only=True)
     assert traces(path.parent) == before
@@ -76,6 +77,7 @@ def test_an_older_one_is_not_upgraded_by_reading(path: Path, opened: Opened, mon
 def test_no_database(path: Path, opened: Opened, content: bytes, read_only: bool) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
+    path.chmod(0o600)
     before = traces(path.parent)
     with pytest.raises(StateCorrupt):
         opened(read_only=read_only)
@@ -87,8 +89,9 @@ def test_somebody_elses_database(path: Path, opened: Opened, read_only: bool) ->
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE customers (name)")
+    path.chmod(0o600)
     before = traces(path.parent)
-    with pytest.raises(StateCorrupt, match="no state"):
+    with pytest.raises(StateForeign, match="no state"):
         opened(read_only=read_only)
     assert traces(path.parent) == before
 
@@ -116,7 +119,7 @@ def test_a_file_that_was_cut_off(path: Path, opened: Opened) -> None:
 
 def test_an_empty_file_is_no_state(path: Path, opened: Opened) -> None:
     path.parent.mkdir()
-    path.touch()
+    path.touch(0o600)
     with pytest.raises(StateMissing):
         opened(create=False)
     assert path.stat().st_size == 0

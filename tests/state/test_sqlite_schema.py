@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database, Migrations
 
+from state import migrations
 from state.connection import SCHEMA_VERSION
 from state.migrations import MIGRATIONS
+from state.queries import NEWEST_SQL
 from state.records import RECORD_TYPES, JournalRecord, Phase, Record
 from state.rows import columns
 from state.sqlite import SqliteStore
@@ -33,7 +35,7 @@ def raw(path: Path, opened: Opened) -> Iterator[sqlite3.Connection]:
 
 def test_migrations_are_recorded(raw: sqlite3.Connection) -> None:
     applied = raw.execute("SELECT migration_set, name FROM _sqlite_migrations").fetchall()
-    assert applied == [("reconciler.state", "0001_tables")]
+    assert applied == [("reconciler.state", "0001_tables"), ("reconciler.state", "0002_marks_and_epoch")]
     assert raw.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     assert raw.execute("SELECT schema_version, serial, base_url FROM meta").fetchall() == [(SCHEMA_VERSION, 0, URL)]
 
@@ -68,8 +70,6 @@ def test_columns_are_the_fields_in_order(
 
 
 def test_a_migration_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from state import migrations
-
     broken = Migrations("reconciler.state")
 
     @broken(name="0001_tables")
@@ -82,6 +82,24 @@ def test_a_migration_that_fails_leaves_no_trace(tmp_path: Path, monkeypatch: pyt
             migrations.migrate(Database(db), URL, T1)
         assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
         assert db.execute("PRAGMA user_version").fetchone() == (0,)
+
+
+def test_a_state_of_the_first_version_is_upgraded_when_it_is_opened_for_writing(path: Path, opened: Opened) -> None:
+    path.parent.mkdir(mode=0o700)
+    path.touch(0o600)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        first = Migrations("reconciler.state")
+        first(name="0001_tables")(lambda db: db.executescript(migrations._TABLES))
+        first.apply(Database(db))
+        db.execute("INSERT INTO meta VALUES (1, 1, 'the-lineage', 7, ?, ?)", (URL, T1))
+        db.execute("INSERT INTO instances VALUES ('run.x', NULL, '{}', ?)", (T1,))
+        db.execute("PRAGMA user_version = 1")
+    store = opened(create=False)
+    seen = store.snapshot()
+    assert (seen.meta.schema_version, seen.meta.lineage, seen.meta.serial) == (SCHEMA_VERSION, "the-lineage", 7)
+    assert (list(seen.instances), seen.marks) == (["run.x"], {})
+    with store.lock("apply"):
+        assert store.commit([Put(instance())]) == 8
 
 
 def test_the_file_of_a_creation_that_was_cut_short_is_finished(path: Path, opened: Opened) -> None:
@@ -141,7 +159,7 @@ def test_current_runs_is_readable_with_any_tool(path: Path, opened: Opened) -> N
         "UPDATE attempts SET phase = 'SENT'",
         "UPDATE attempts SET attempt_id = NULL",
         "INSERT OR REPLACE INTO attempts SELECT * FROM attempts",
-        "INSERT INTO meta SELECT 2, 1, 'l', 0, 'u', 'now'",
+        "INSERT INTO meta SELECT 2, 1, 'l', 0, 'u', 'now', 0, ''",
     ],
 )
 def test_the_tables_defend_themselves_against_other_tools(path: Path, opened: Opened, sql: str) -> None:
@@ -162,6 +180,7 @@ def test_the_tables_defend_themselves_against_other_tools(path: Path, opened: Op
         ("SELECT * FROM owed WHERE paid_at IS NULL ORDER BY owed_at", "owed_unpaid"),
         ("SELECT * FROM attempts WHERE address = 'x' ORDER BY number", "attempts_address"),
         ("SELECT * FROM attempts WHERE run_id = 'x'", "attempts_run_id"),
+        (NEWEST_SQL.replace("?", "9"), "attempts_newest"),
         ("SELECT * FROM attempts WHERE run_id IN (SELECT value FROM json_each('[]'))", "attempts_run_id"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from state.errors import StateError
 from state.memory import MemoryStore
-from state.records import Phase
+from state.records import MarkRecord, Phase
 from state.sqlite import open_sqlite
 from state.store import Store
 from state.writes import Advance, Forget, Observe, Pay, Put, Write
@@ -39,6 +39,7 @@ WRITES: st.SearchStrategy[Write] = st.one_of(
     st.builds(lambda address, key: Put(instance(address, key)), ADDRESSES, st.none() | ATTEMPTS),
     st.builds(lambda run, at: Put(owed(run, at)), RUNS, TIMES),
     st.builds(lambda key, address: Put(event(key, address)), st.sampled_from(["e1", "e2"]), st.none() | ADDRESSES),
+    st.builds(lambda name, value: Put(MarkRecord(name, value, T0)), st.sampled_from("mn"), st.sampled_from("12")),
     st.builds(Forget, ADDRESSES),
     st.builds(Advance, ATTEMPTS, st.sampled_from(Phase), TIMES, st.none(), MAYBE_RUNS, st.booleans()),
     st.builds(
@@ -73,6 +74,7 @@ def test_after_any_commits(commits: list[list[Write]]) -> None:
                 assert outcome(sqlite, writes) == outcome(memory, writes)
                 assert sqlite.snapshot() == memory.snapshot()
             assert sqlite.attempts() == memory.attempts()
+            assert sqlite.newest_runs(2) == memory.newest_runs(2)
             assert sqlite.journal() == memory.journal()
             assert sqlite.events() == memory.events()
             assert sqlite.events("run.x") == memory.events("run.x")

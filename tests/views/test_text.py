@@ -19,7 +19,26 @@ from reconciler.views.paint import Paint, escape, one_line
 PLAIN = Paint()
 
 
-@pytest.mark.parametrize("evil", ["\x1b[2J", "\x07", "\r", "\u202e", "\u2066", "\u200b", "\x9b31m", "\ud800", "\u2028"])
+EVILS = [
+    "\x1b[2J",
+    "\x07",
+    "\r",
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\x9b31m",
+    "\t",
+    "\x7f",
+    "\u00ad",
+    "\u3164",
+    "\ufe0f",
+    "\U000e0041",
+    "\ud800",
+    "\u2028",
+]
+
+
+@pytest.mark.parametrize("evil", EVILS)
 def test_what_a_terminal_would_obey_is_made_visible(evil: str) -> None:
     assert evil not in escape(f"a{evil}b")
     assert escape(f"a{evil}b").isprintable()
@@ -29,7 +48,7 @@ def test_what_a_terminal_would_obey_is_made_visible(evil: str) -> None:
 
 
 def test_new_lines_stay_only_where_there_may_be_some() -> None:
-    assert escape("a\nb\tc") == "a\nb\tc"
+    assert escape("a\nb\tc") == "a\nb\\tc"
     assert one_line("a\nb\tc") == "a\\nb\\tc"
 
 

@@ -1,0 +1,191 @@
+"""Commands that change what is recorded and nothing on the service: refresh, resolve, import, a fresh state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.applying.resolve import Decision
+from reconciler.applying.resolve import resolve as resolve_submissions
+from reconciler.applying.settle import Settler
+from reconciler.applying.settling import Standing, in_words
+from reconciler.clock import now
+from reconciler.dataframer.observation import imported
+from reconciler.model.address import Address
+from reconciler.model.changes import FieldChange
+from reconciler.model.errors import UsageError
+from reconciler.model.request import Instance
+from reconciler.model.run import Run
+from reconciler.pipeline import PlanOptions, make_plan
+from reconciler.planning.comparison import compare, satisfies, works_on
+from reconciler.planning.refresh import Observed, fetch, refresh
+from reconciler.planning.specs import remembered, resolved
+from reconciler.planning.untracked import Search, assign
+from reconciler.project import Project
+from reconciler.wiring import Books, Tell, books, recorder
+from state.errors import StateLocked
+from state.records import UNTRACKED, AttemptRecord, Snapshot
+
+
+@dataclass(slots=True)
+class Refreshed:
+    """How many runs were asked for, and what else is to be told, a line each."""
+
+    runs: int
+    told: list[str] = field(default_factory=list)
+
+
+def refresh_state(project: Project, tell: Tell, *, accept_missing: bool = False) -> Refreshed:
+    """Ask for every recorded run, record what the service says, and settle what is unknown if nobody else works.
+
+    Errors: AccountMismatch, StateError, ServiceError, SecretError.
+    """
+    with books(project, "refresh", tell) as opened:
+        store = opened.store
+        observed = refresh(opened.client, store.snapshot(), now(), accept_missing=accept_missing)
+        opened.recorder.observe(list(observed.reports.values()))
+        unread = [a.run_id for a in store.snapshot().current.values() if a.run_id and a.status and not a.reported_json]
+        details = fetch(opened.client, Observed(observed.at), unread)
+        opened.recorder.observe(list(details.reports.values()))
+        done = Refreshed(len(observed.reports))
+        if store.snapshot().open or opened.rescue.waiting(store.meta().lineage):
+            try:
+                with store.lock("refresh"):
+                    opened.recorder.begin()
+                    done.told += opened.take_in()
+                    done.told += _settled(
+                        Settler(opened.examiner, opened.recorder, project.settings.resubmit_absent_after)
+                    )
+            except StateLocked as problem:
+                done.told.append(f"What is unknown was not settled: {problem.message}")
+        return done
+
+
+def _settled(settler: Settler) -> Iterable[str]:
+    settled = settler.settle()
+    for attempt_id, verdict in settled.verdicts.items():
+        address = settled.attempts[attempt_id].address
+        certain = verdict.standing is Standing.ADOPT and verdict.confirmed and verdict.run
+        yield (
+            f"{address}: run {verdict.run.id} is adopted"
+            if certain and verdict.run
+            else (f"{address}: unknown so far; {in_words(address, verdict)}")
+        )
+
+
+def resolve_unknown(project: Project, pattern: str, decision: Decision, lock_seconds: float, tell: Tell) -> list[str]:
+    """Carry out a person's decision about unknown submissions; returns a line for each. Raises UsageError."""
+    with books(project, "resolve", tell) as opened, opened.store.lock("resolve", lock_seconds):
+        return [*opened.take_in(), *resolve_submissions(pattern, decision, opened.examiner, opened.recorder)]
+
+
+def import_run(project: Project, address: str, run_id: str, lock_seconds: float, tell: Tell) -> str:
+    """Adopt an existing run for a declared address; returns what was done. Raises UsageError where it would not do."""
+    with books(project, "import", tell, create=True) as opened, opened.store.lock("import", lock_seconds):
+        opened.take_in()
+        instance = _instance(opened, project, address)
+        run = opened.client.get_run(run_id)
+        if run is None:
+            raise UsageError(f"The service has no run {run_id} for this key.")
+        return _import(opened, instance, run, opened.store.snapshot())
+
+
+def import_matches(project: Project, dry_run: bool, lock_seconds: float, tell: Tell) -> list[str]:
+    """Adopt the untracked runs that would do for what is declared and not recorded; returns a line for each."""
+    found = _matches(project)
+    if dry_run or not found:
+        return [f"{address}: run {run.id} ({run.status}) would be adopted" for address, run in found.items()]
+    with books(project, "import", tell, create=True) as opened, opened.store.lock("import", lock_seconds):
+        opened.take_in()
+        snapshot, instances = opened.store.snapshot(), _instances(opened, project)
+        return [_import(opened, instances[address], run, snapshot) for address, run in found.items()]
+
+
+def _matches(project: Project) -> dict[Address, Run]:
+    """Untracked runs by the address that they would do for; writes nothing."""
+    buying = [action for action in make_plan(project, PlanOptions()).actions if action.buys]
+    client, store = project.connect(), project.open_state_if_any()
+    try:
+        search = Search(client, store.attempts_of_runs if store else lambda run_ids: [])
+        return assign(search.matches(buying, client.list_runs()))
+    finally:
+        client.close()
+        if store is not None:
+            store.close()
+
+
+def start_fresh(project: Project) -> None:
+    """Make a new state, and record that it knows nothing of existing runs on purpose. Raises UsageError for one that
+    has attempts.
+    """
+    store = project.open_state(create=True)
+    try:
+        if store.attempts():
+            raise UsageError(
+                "This state has recorded submissions, so it is not fresh. Adopt runs that it does not know with "
+                "`reconciler import --match`; or name another state in [state] url."
+            )
+        recorder(project, store, "init --fresh").mark(UNTRACKED, "fresh")
+    finally:
+        store.close()
+
+
+def _instances(opened: Books, project: Project) -> dict[str, Instance]:
+    specs = remembered(opened.store.snapshot().specs, ())
+    found, _, _ = resolved(opened.client, specs, project.desired.instances)
+    return {instance.address: instance for instance in found}
+
+
+def _instance(opened: Books, project: Project, address: str) -> Instance:
+    from reconciler.dataframer.catalogue import close_names
+
+    instances = _instances(opened, project)
+    if address in instances:
+        return instances[address]
+    near = close_names(address, instances, cutoff=0.5)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    raise UsageError(
+        f"{address} is not declared, so the next apply would end what is imported.{guess} Declare it first."
+    )
+
+
+def _import(opened: Books, instance: Instance, run: Run, snapshot: Snapshot) -> str:
+    address, current = instance.address, snapshot.current.get(instance.address)
+    if current is not None and current.run_id == run.id:
+        return f"{address}: run {run.id} is recorded already"
+    owners = opened.store.attempts_of_runs([run.id])
+    if owners:
+        raise UsageError(f"Run {run.id} belongs to {owners[0].address} already.")
+    if address in snapshot.open:
+        raise UsageError(
+            f"{address} has a submission whose outcome is unknown. If this run came of it: "
+            f"`reconciler resolve '{address}' --adopt {run.id}`."
+        )
+    if current is not None:
+        comparison = compare(instance.request, current)
+        if satisfies(comparison, current, instance.lifecycle) or works_on(comparison, current):
+            raise UsageError(f"{address} has run {current.run_id}, which is as declared; nothing has to be imported.")
+    _check(instance, imported(run, address, instance.request, 1, now()))
+    opened.recorder.import_run(instance, run, opened.store.attempts([address]))
+    return f"{address}: run {run.id} ({run.status}) is adopted"
+
+
+def _check(instance: Instance, attempt: AttemptRecord) -> None:
+    """Raise UsageError, with the fields, for a run that neither satisfies the declaration nor works on it."""
+    comparison = compare(instance.request, attempt)
+    if satisfies(comparison, attempt, instance.lifecycle) or works_on(comparison, attempt):
+        return
+    if comparison.fits:
+        made = f" with {attempt.samples_completed or 0:,} samples" if attempt.status == "SUCCEEDED" else ""
+        raise UsageError(
+            f"Run {attempt.run_id} is {attempt.status}{made}; only a run that works, or SUCCEEDED with enough samples,"
+            f" can be imported for {instance.address}."
+        )
+    raise UsageError(
+        f"Run {attempt.run_id} is not what {instance.address} declares: {_differences(comparison.changes)}."
+        " Correct the declaration, or import another run."
+    )
+
+
+def _differences(changes: Sequence[FieldChange]) -> str:
+    return ", ".join(f"{change.field} is {change.before!r}, declared {change.after!r}" for change in changes)

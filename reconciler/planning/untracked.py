@@ -1,0 +1,125 @@
+"""Runs that the state does not know, and that would do for what is about to be bought.
+
+A state that was lost, restored or never brought along would buy everything again. So a new state, a restored one, and
+one that is behind what this machine remembers, look for such runs before anything is bought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from reconciler.dataframer.client import Client, Listing
+from reconciler.dataframer.observation import imported
+from reconciler.model.address import Address
+from reconciler.model.changes import Action, declared_request
+from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.request import Lifecycle, Request
+from reconciler.model.run import Run
+from reconciler.planning.comparison import compare, satisfies, works_on
+from state.records import UNTRACKED, AttemptRecord, MarkRecord, Meta
+
+MOST: Final = 200  # the newest of them are compared
+_AT_ONCE = 10
+
+
+def is_due(meta: Meta, marks: Mapping[str, MarkRecord], highest_serial: int) -> bool:
+    """Whether the state may have lost runs. ``highest_serial``: the highest that this machine remembers of it."""
+    mark = marks.get(UNTRACKED)
+    return mark is None or mark.value == "due" or meta.serial < highest_serial
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A run that nobody records, and a purchase that it would make needless."""
+
+    action: Action
+    run: Run
+
+
+@dataclass(slots=True)
+class Search:
+    """Finds such runs. ``owners``: the attempts that own these run ids. Errors: ServiceError."""
+
+    client: Client
+    owners: Callable[[Iterable[str]], list[AttemptRecord]]
+    _details: dict[str, Run | None] = field(default_factory=dict)
+
+    def matches(self, actions: Iterable[Action], listing: Listing, spoken_for: Collection[str] = ()) -> list[Match]:
+        """Every pair of a purchase and an untracked run that satisfies it or works on it. ``spoken_for``: runs that may
+        be those of unknown submissions, which are settled and not bought again anyway.
+        """
+        buying = [(action, request) for action in actions if action.buys and (request := declared_request(action))]
+        specs = {request.spec_id for _, request in buying}
+        there = (run for run in listing.runs if run.spec_id and run.spec_id.lower() in specs)
+        listed = [run for run in there if run.id not in spoken_for]
+        if not listed:
+            return []
+        owned = {attempt.run_id for attempt in self.owners(run.id for run in listed)}
+        unowned = [run for run in listed if run.id not in owned]
+        unowned.sort(key=lambda run: run.created_at or "", reverse=True)
+        by_size: dict[tuple[str, object], list[Run]] = {}
+        for run in self._in_full(unowned[:MOST]):
+            size = (run.runtime_params or {}).get("number_of_samples")
+            by_size.setdefault(((run.spec_id or "").lower(), size), []).append(run)
+        return [
+            Match(action, run)
+            for action, request in buying
+            for run in by_size.get((request.spec_id, request.samples), ())
+            if would_do(request, action.lifecycle or Lifecycle(), run, action.address)
+        ]
+
+    def _in_full(self, runs: Sequence[Run]) -> list[Run]:
+        wanted = [run.id for run in runs if run.id not in self._details]
+        if wanted:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                self._details |= zip(wanted, pool.map(self.client.get_run, wanted), strict=True)
+        return [full for run in runs if (full := self._details[run.id]) is not None]
+
+
+def would_do(request: Request, lifecycle: Lifecycle, run: Run, address: str) -> bool:
+    """Whether a run satisfies a request, or works on it."""
+    attempt = imported(run, address, request, 1, "")
+    comparison = compare(request, attempt)
+    return satisfies(comparison, attempt, lifecycle) or works_on(comparison, attempt)
+
+
+def assign(matches: Iterable[Match]) -> dict[Address, Run]:
+    """A run for each address, each run once: finished ones before those at work, newer ones first."""
+    found: dict[Address, Run] = {}
+    taken: set[str] = set()
+    for match in sorted(matches, key=lambda match: not match.run.status.final):
+        if match.action.address not in found and match.run.id not in taken:
+            found[match.action.address] = match.run
+            taken.add(match.run.id)
+    return found
+
+
+def refusals(matches: Iterable[Match], has_attempts: bool) -> list[Diagnostic]:
+    """Why nothing is bought, with the ways out. ``has_attempts``: the state is not empty."""
+    fix = "Adopt such runs with `reconciler import --match`, and plan again."
+    if not has_attempts:
+        fix += " Or say with `reconciler init --fresh` that this state knows nothing of them, on purpose."
+    by_address: dict[Address, list[Match]] = {}
+    for match in matches:
+        by_address.setdefault(match.action.address, []).append(match)
+    return [
+        Diagnostic(
+            Severity.ERROR,
+            "A run that is not recorded would do",
+            f"{'; '.join(_words(match.run) for match in found[:5])}{' …' if len(found) > 5 else ''}. "
+            "Has the state been lost or restored? Nothing is bought twice.",
+            fix,
+            address,
+            found[0].action.source,
+        )
+        for address, found in by_address.items()
+    ]
+
+
+def _words(run: Run) -> str:
+    made = f", {run.samples_completed:,} samples" if run.samples_completed is not None else ""
+    who = f" by {run.created_by_email}" if run.created_by_email else ""
+    return f"run {run.id} ({run.status}{made}, made {run.created_at or 'at an unknown time'}{who})"

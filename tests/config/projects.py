@@ -1,0 +1,68 @@
+"""Writes small projects for the tests of the configuration, and reads what is said of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.config.validate import Desired
+from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.project import check_project
+
+SPEC = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"
+MODEL = "openai/gpt-oss-120b"
+THINKING = "openai/gpt-5.6-terra-thinking"
+SPECS = f'[specs]\nt = "{SPEC}"\n'
+FINE = {"spec": "t", "number_of_samples": 10, "generation_model": MODEL}
+
+
+def toml(value: object) -> str:
+    """One value in TOML."""
+    match value:
+        case dict():
+            return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+        case list():
+            return "[" + ", ".join(map(toml, value)) + "]"
+        case str():
+            return json.dumps(value)
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def table(header: str, values: Mapping[str, object]) -> str:
+    """A table with one key a line; keys whose value is None are left out."""
+    lines = (f"{key} = {toml(value)}\n" for key, value in values.items() if value is not None)
+    return f"[{header}]\n" + "".join(lines)
+
+
+def run(name: str = "a", **changes: object) -> str:
+    """A declaration without a problem, with changes; None takes a field out."""
+    return table(f"run.{name}", FINE | changes)
+
+
+def desired(folder: Path, root: str, **others: str) -> Desired:
+    """What a project says whose reconciler.toml is ``root`` and whose ``runs/NAME.toml`` are the others."""
+    (folder / "reconciler.toml").write_text(root, "utf-8", newline="")
+    for name, text in others.items():
+        (folder / "runs").mkdir(exist_ok=True)
+        (folder / "runs" / f"{name}.toml").write_text(text, "utf-8", newline="")
+    return check_project(folder)
+
+
+def errors(found: Desired) -> list[Diagnostic]:
+    """The errors alone."""
+    return [item for item in found.diagnostics if item.severity is Severity.ERROR]
+
+
+def warnings(found: Desired) -> list[Diagnostic]:
+    """The warnings alone."""
+    return [item for item in found.diagnostics if item.severity is Severity.WARNING]
+
+
+def places(found: list[Diagnostic], text: str) -> list[str]:
+    """The lines of a text at which diagnostics point."""
+    lines = text.split("\n")
+    return [lines[item.source.line - 1].strip() for item in found if item.source]

@@ -1,0 +1,1 @@
+"""What the product knows of the service: answers, transport, client, catalogue, fields."""

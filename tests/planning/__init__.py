@@ -1,0 +1,1 @@
+"""From declarations and records to a plan, without clock, network or disk."""

@@ -1,0 +1,107 @@
+"""The digest of a plan: of everything that decides what is done, and of nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.model.changes import Action, Drift, FieldChange, Kind, Precondition, Progress, StatusClass, Unmet
+from reconciler.model.diagnostics import Diagnostic, Severity, Source
+from reconciler.model.request import Lifecycle, SecretRef
+from tests.planning.plans import action, plan, request, unchanged
+
+SECRET = ("databricks_client_id", SecretRef("env", "ID"))
+BASE = action(
+    Kind.REPLACE, run_id="r1", after=request(10, revision_types=["consistency", "conformance"]), secrets=(SECRET,)
+)
+
+IMMATERIAL: list[dict[str, Any]] = [
+    {"reason": "another"},
+    {"source": Source("elsewhere.toml", 99)},
+    {"source": None},
+    {"subject": Progress("r1", "PROCESSING", 9, 10)},
+    {"subject": Progress("r1", "PENDING", None, None)},
+    {"before": request(6)},
+    {"changes": (FieldChange("number_of_samples", 5, 10),)},
+    {"after": request(10, revision_types=["conformance", "consistency"])},
+    {"lifecycle_before": Lifecycle(protect=True)},
+    {"secrets": ((SECRET[0], SecretRef("env", "RENAMED")),)},
+]
+MATERIAL: list[dict[str, Any]] = [
+    {"kind": Kind.RETRY},
+    {"address": "run.b"},
+    {"after": request(11, revision_types=["consistency", "conformance"])},
+    {"after": request(10, revision_types=["consistency"])},
+    {"after": request(10, revision_types=["consistency", "conformance"], skip_outline=True)},
+    {"after": request(10, rerun=1, revision_types=["consistency", "conformance"])},
+    {"after": None},
+    *({"lifecycle": Lifecycle(**changed)} for changed in (
+        {"protect": True}, {"on_remove": "keep"}, {"on_change": "keep"}, {"max_attempts": 2}, {"min_samples": 1},
+    )),
+    {"precondition": Precondition("r2", StatusClass.WORKING)},
+    {"precondition": Precondition("r1", StatusClass.FAILED)},
+    {"precondition": Precondition()},
+    {"spec_content": "abc"},
+    {"reused_run": "r0"},
+    {"secrets": ()},
+    {"subject": Progress("r2", "PROCESSING", 4, 10)},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", IMMATERIAL, ids=repr)
+def test_what_is_only_told_leaves_the_digest_alone(change: dict[str, Any]) -> None:
+    assert replace(BASE, **change).digest == BASE.digest
+    assert plan(replace(BASE, **change)).digest == plan(BASE).digest
+
+
+@pytest.mark.parametrize("change", MATERIAL, ids=repr)
+def test_what_decides_changes_the_digest(change: dict[str, Any]) -> None:
+    assert replace(BASE, **change).digest != BASE.digest
+    assert plan(replace(BASE, **change)).digest != plan(BASE).digest
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["generation_model", "outline_model", "seed_shuffling_level", "tools", "spec_version", "unified_multifield"],
+)
+def test_every_field_counts_also_by_its_presence(field: str) -> None:
+    values: dict[str, Any] = {"tools": ["calculator"], "spec_version": 3, "unified_multifield": False}
+    with_it = request(10, **{field: values.get(field, "x")})
+    assert action(after=with_it).digest != action(after=request(10)).digest
+
+
+def test_false_zero_and_text_are_different_values() -> None:
+    found = {action(after=request(10, field=value)).digest for value in (False, 0, "false", "0")}
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"plan_id": "other"},
+        {"timestamp": "2030-01-01T00:00:00.000Z"},
+        {"serial": 99},
+        {"tool_version": "9.9"},
+        {"heading": ("Offline",)},
+        {"unchanged": (unchanged("b", Progress("r9", "PROCESSING", 99, 100)),)},
+        {"unmet": (Unmet(action().address, "failed", "why"),)},
+        {"drift": (Drift(action().address, "r1", ()),)},
+        {"diagnostics": (Diagnostic(Severity.WARNING, "told"),)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_rest_of_a_plan_is_not_in_its_digest(change: dict[str, Any]) -> None:
+    assert replace(plan(BASE), **change).digest == plan(BASE).digest
+
+
+def test_order_does_not_count_and_repetition_does() -> None:
+    one, other = action(name="a"), action(name="b")
+    assert plan(one, other).digest == plan(other, one).digest
+    assert len({plan(*some).digest for some in ((), (one,), (one, one), (one, other))}) == 4
+
+
+def test_all_kinds_have_different_digests() -> None:
+    found: list[Action] = [replace(BASE, kind=kind) for kind in Kind]
+    assert len({item.digest for item in found}) == len(Kind)
