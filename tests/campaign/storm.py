@@ -8,7 +8,6 @@ exactly the declared runs, and each is recorded.
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sys
@@ -112,7 +111,7 @@ def _kill_soon(subject: Subject, chance: random.Random) -> bool:
             time.sleep(0.01)
         time.sleep(chance.choice((0.0, 0.05, 0.2, 0.5)) * chance.random())
         held = f'"pid": {process.pid},' in _lock_file(subject)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()  # does nothing to one that has come to its end
         process.communicate()
         if process.returncode == -signal.SIGKILL:
             return held
