@@ -33,10 +33,11 @@ from typing import Any
 import httpx
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-_USED = ("reconciler.cli.apply", "reconciler.cli.imports", "reconciler.cli.plan", "reconciler.cli.resolve",
-         "reconciler.cli.records", "reconciler.cli.exits", "reconciler.cli.signals", "reconciler.cli.telling", "reconciler.pipeline",
-         "reconciler.git", "reconciler.views.plan_text", "reconciler.views.plan_json", "reconciler.planning.planfile",
-         "reconciler.dataframer.catalogue", "state.sqlite", "state.migrations", "httpcore", "getpass")  # fmt: skip
+_USED = (
+    *(f"reconciler.cli.{name}" for name in ("apply", "exits", "imports", "plan", "records", "resolve", "signals")),
+    *(f"reconciler.{name}" for name in ("cli.telling", "git", "pipeline", "planning.planfile", "views.plan_text")),
+    *("getpass", "httpcore", "reconciler.dataframer.catalogue", "state.migrations", "state.sqlite"),
+)
 _HTTP_STAGES = {
     "send_request_headers.started": "before its first byte",
     "send_request_body.started": "head sent",
