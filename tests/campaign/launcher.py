@@ -159,6 +159,8 @@ def watch_store(trap: Trap) -> None:
                 trap.reached("state, its tables not committed")
         elif statement.startswith("CREATE TABLE owed"):
             trap.reached("state, half its tables made")
+        elif statement.startswith("ALTER TABLE"):
+            trap.reached("state, a table altered")
         elif statement.startswith("PRAGMA synchronous"):
             trap.reached("state, its log switched on")
 

@@ -59,6 +59,8 @@ def points() -> Iterator[Point]:
     """All of them, in the order of a submission's life."""
     for stage in ("file opened", "its log switched on", "half its tables made", "its tables not committed"):
         yield Point(f"state, {stage}", "new runs", label=f"a new state: {stage}")
+    for stage in ("its log switched on", "a table altered", "its tables not committed"):
+        yield Point(f"state, {stage}", "older state", label=f"an older state: {stage}")
     yield Point("lock, taken or about to be given back", "new runs", most=2)
     for what, scenario, most in _COMMITS:
         for stage in _STAGES:
