@@ -71,6 +71,8 @@ def kill_and_converge(point: Point, workshop: Workshop, chance: random.Random, t
         died = subject.dying(*APPLY, point="any", nth=chance.randint(1, _FARTHEST))
         if died is not None:
             tally.killed(died)
+    if SCENARIOS[point.scenario].mend:
+        subject.run(*SCENARIOS[point.scenario].mend)
     found += subject.converge()
     found += subject.problems(SCENARIOS[point.scenario].wanted)
     with tally.guard:
@@ -91,6 +93,9 @@ def _killed(point: Point, workshop: Workshop, cancel_polls: int, nth: int, tally
         died = subject.dying(*APPLY, point=point.first)
         assert died is not None, f"{point.first!r} was never reached"
         tally.killed(died)
+    if point.full:
+        code = subject.filling(*APPLY, point=point.full)
+        assert code == 1, f"apply on a full disk exits with {code}"
     if point.ahead:
         subject.run(*point.ahead)
     died = subject.dying(*point.command, point=point.name, nth=nth, armed_by=point.armed_by)

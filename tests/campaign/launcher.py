@@ -8,7 +8,8 @@ The environment (of the process, or of the order) says where:
 - ``CAMPAIGN_NTH``: how often it is reached before the trap shuts (default 1)
 - ``CAMPAIGN_ARMED_BY``: only points that are reached after this one count
 - ``CAMPAIGN_REPORT``: a file that gets the name of the point, just before
-- ``CAMPAIGN_DEED``: ``kill`` (SIGKILL, the default) or ``raise`` (an exception that nobody expects)
+- ``CAMPAIGN_DEED``: ``kill`` (SIGKILL, the default), ``raise`` (an exception that nobody expects) or ``fill`` (from
+  then on no file grows beyond the present size of ``CAMPAIGN_FILE``)
 
 Points are taken from the edges of the product: commits of the SQLite store, SQL that a connection runs, and the trace
 of each HTTP exchange. Nothing in between is touched.
@@ -21,6 +22,7 @@ import importlib
 import json
 import os
 import re
+import resource
 import signal
 import sqlite3
 import sys
@@ -31,10 +33,11 @@ from typing import Any
 import httpx
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-_USED = ("reconciler.cli.apply", "reconciler.cli.plan", "reconciler.cli.resolve", "reconciler.cli.records",
-         "reconciler.cli.exits", "reconciler.cli.signals", "reconciler.cli.telling", "reconciler.pipeline",
-         "reconciler.git", "reconciler.views.plan_text", "reconciler.views.plan_json", "reconciler.planning.planfile",
-         "reconciler.dataframer.catalogue", "state.sqlite", "state.migrations", "httpcore", "getpass")  # fmt: skip
+_USED = (
+    *(f"reconciler.cli.{name}" for name in ("apply", "exits", "imports", "plan", "records", "resolve", "signals")),
+    *(f"reconciler.{name}" for name in ("cli.telling", "git", "pipeline", "planning.planfile", "views.plan_text")),
+    *("getpass", "httpcore", "reconciler.dataframer.catalogue", "state.migrations", "state.sqlite"),
+)
 _HTTP_STAGES = {
     "send_request_headers.started": "before its first byte",
     "send_request_body.started": "head sent",
@@ -65,7 +68,8 @@ class Trap:
         self._armed_by = environ.get("CAMPAIGN_ARMED_BY", "")
         self._armed = not self._armed_by
         self._report = environ.get("CAMPAIGN_REPORT", "")
-        self._raises = environ.get("CAMPAIGN_DEED") == "raise"
+        self._deed = environ.get("CAMPAIGN_DEED", "kill")
+        self._file = environ.get("CAMPAIGN_FILE", "")
 
     def reached(self, point: str) -> None:
         """This process is at a point."""
@@ -75,8 +79,12 @@ class Trap:
             self._left -= counts
             if not counts or self._left != 0:
                 return
-            if self._raises:
+            if self._deed == "raise":
                 raise RuntimeError(f"a failure that nobody expects, {point}")
+            if self._deed == "fill":
+                size = os.stat(self._file).st_size
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+                return
             if self._report:
                 handle = os.open(self._report, _NEW, 0o600)
                 os.write(handle, point.encode())
@@ -115,7 +123,7 @@ def kinds(writes: Sequence[Any]) -> Iterator[str]:
         yield "observed"
     if "Pay" in names and "reused" not in events:
         yield "paid"
-    yield from events & {"forgotten", "cancelled", "deleted", "reused", "updated"}
+    yield from events & {"forgotten", "cancelled", "deleted", "reused", "updated", "imported"}
 
 
 def _record(write: Any) -> str:
@@ -151,6 +159,8 @@ def watch_store(trap: Trap) -> None:
                 trap.reached("state, its tables not committed")
         elif statement.startswith("CREATE TABLE owed"):
             trap.reached("state, half its tables made")
+        elif statement.startswith("ALTER TABLE"):
+            trap.reached("state, a table altered")
         elif statement.startswith("PRAGMA synchronous"):
             trap.reached("state, its log switched on")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.campaign.subject import APPLY, RESUBMIT
+from tests.campaign.subject import APPLY, MATCH, RESUBMIT
 
 Command = tuple[str, ...]
 
@@ -19,6 +19,7 @@ class Point:
     most: int = 1
     armed_by: str = ""
     first: str = ""  # another point: die there before, so that there is something to settle
+    full: str = ""  # another point: from there on the disk is full, in an apply before
     ahead: Command = ()  # a command that runs to its end before
     command: Command = APPLY
     label: str = ""  # where the name alone does not say it
@@ -58,6 +59,8 @@ def points() -> Iterator[Point]:
     """All of them, in the order of a submission's life."""
     for stage in ("file opened", "its log switched on", "half its tables made", "its tables not committed"):
         yield Point(f"state, {stage}", "new runs", label=f"a new state: {stage}")
+    for stage in ("its log switched on", "a table altered", "its tables not committed"):
+        yield Point(f"state, {stage}", "older state", label=f"an older state: {stage}")
     yield Point("lock, taken or about to be given back", "new runs", most=2)
     for what, scenario, most in _COMMITS:
         for stage in _STAGES:
@@ -65,6 +68,10 @@ def points() -> Iterator[Point]:
     for stage in _STAGES:
         yield Point(f"{stage} left behind", "new runs", first="create, executed")
         yield Point(f"{stage} resubmit", "never arrived", ahead=APPLY, command=RESUBMIT)
+        yield Point(f"{stage} imported", "state lost", most=2, command=MATCH)
+        for scenario, what in (("new runs", "adopted"), ("working runs replaced", "adopted, cancel owed")):
+            label = f"a rescued id, {scenario}: {stage} {what}"
+            yield Point(f"{stage} {what}", scenario, full="create, answered", label=label)
     for stage in ("before its first byte", "head sent", "sent", "executed", "answered"):
         yield Point(f"create, {stage}", "new runs", 3)
     for stage in ("before its first byte", "sent", "executed"):

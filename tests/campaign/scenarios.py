@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.acceptance.project import Project, run, said
-from tests.campaign.subject import APPLY, Nursery, Subject, Wanted
+from tests.campaign.older import make_older
+from tests.campaign.subject import APPLY, MATCH, Nursery, Subject, Wanted
 from tests.service import FakeService, Run, answers
 
 Declarations = tuple[str, ...]
@@ -39,6 +40,9 @@ class Scenario:
     then: Callable[[FakeService], None] = _fair  # after each of ``before``
     answers: Callable[[FakeService], None] = _fair  # to what is submitted now
     cancel_polls: tuple[int, ...] = (0,)  # looks until a cancel is done
+    older: bool = False  # the state that ``before`` made is one of the product's first version
+    lost: bool = False  # the state that ``before`` made; the runs are still there
+    mend: tuple[str, ...] = ()  # what a person types after the crash, before the next apply
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -80,6 +84,10 @@ SCENARIOS = {
     "change taken back": Scenario(
         (_A,), Wanted({"run.a": 10}, stopped=frozenset({20})), before=((_A,), (_TWENTY,)), then=_rests(10)
     ),
+    "older state": Scenario((_TWENTY, _TWENTY_ONE), _REPLACED, before=((_A, _B),), older=True),
+    "state lost": Scenario(
+        (_A, _B), Wanted({"run.a": 10, "run.b": 11}), before=((_A, _B),), working=False, lost=True, mend=MATCH
+    ),
     "lifecycle changed": Scenario(
         (run("a", 10, lifecycle={"protect": True}),), Wanted({"run.a": 10}), before=((_A,),), working=False
     ),
@@ -115,6 +123,10 @@ class Workshop:
         service.cancel_polls = cancel_polls
         subject.project.declare(*scenario.now)
         subject.project.env |= SOON | scenario.env
+        if scenario.older:
+            make_older(subject.database)
+        if scenario.lost:
+            shutil.rmtree(subject.database.parent)
         scenario.answers(service)
         return subject
 

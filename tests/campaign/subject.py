@@ -20,6 +20,7 @@ from tests.acceptance.project import ROOT, Done, Project, said
 from tests.service import FakeService
 
 APPLY = ("apply", "--auto-approve", "--prune")
+MATCH = ("import", "--match")
 RESUBMIT = ("resolve", "run.*", "--resubmit")
 LEFT_OPEN = "apply exits with 0, and has left submissions open"
 _OPEN_SQL = "SELECT address FROM attempts WHERE phase IN ('SENDING', 'UNKNOWN') OR provisional"
@@ -94,6 +95,11 @@ class Subject:
         trap = {"CAMPAIGN_POINT": point, "CAMPAIGN_NTH": str(nth), "CAMPAIGN_ARMED_BY": armed_by}
         done = self._start(args, trap | {"CAMPAIGN_REPORT": str(report)})
         return report.read_text() if done.returncode == -signal.SIGKILL else None
+
+    def filling(self, *args: str, point: str) -> int:
+        """Run a command, and let the disk be full from a point on; its exit code."""
+        trap = {"CAMPAIGN_POINT": point, "CAMPAIGN_DEED": "fill", "CAMPAIGN_FILE": f"{self.database}-wal"}
+        return self._start(args, trap).returncode
 
     def run(self, *args: str) -> Done:
         """Run a command to its end."""
