@@ -36,7 +36,8 @@ def test_what_is_certain_by_now_is_recorded_by_the_next_apply(workshop: Workshop
 def test_a_cancel_that_an_adoption_owes_is_done_by_the_same_apply(workshop: Workshop) -> None:
     subject = workshop.make("working runs replaced")
     assert subject.dying(*APPLY, point="before ACCEPTED, cancel owed") == "before ACCEPTED, cancel owed"
-    assert list(subject.converge(rounds=1)) == []
+    assert list(subject.converge()) == []
+    assert subject.left_over == 0
     assert len(subject.service.cancels) == 2
 
 
