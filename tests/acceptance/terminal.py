@@ -1,4 +1,4 @@
-"""The command line on a terminal of its own: a pseudo-terminal that answers one question."""
+"""The command line on a terminal of its own: a pseudo-terminal that answers questions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import re
 import select
 import subprocess
 import time
+from collections.abc import Sequence
 
 from tests.acceptance.project import TIMEOUT, Project
 
 PROMPT = re.compile(r"[:?>\])]\s*(\x1b\[[0-9;?]*[A-Za-z])*$")  # an unfinished last line that waits for an answer
 
 
-def converse(project: Project, *args: str, answer: str) -> tuple[int, str]:
-    """Run a command on a terminal and type ``answer`` when it asks. Returns its exit code and what stood there."""
+def converse(project: Project, *args: str, answer: str | Sequence[str]) -> tuple[int, str]:
+    """Run a command on a terminal and type the answers, one when it asks. Returns exit code and what stood there."""
+    left = [answer] if isinstance(answer, str) else list(answer)
     ours, theirs = pty.openpty()
     environment = project.environment() | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     process = subprocess.Popen(
@@ -24,7 +26,7 @@ def converse(project: Project, *args: str, answer: str) -> tuple[int, str]:
         start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
-    shown, answered, deadline = "", False, time.monotonic() + TIMEOUT
+    shown, deadline = "", time.monotonic() + TIMEOUT
     try:
         while time.monotonic() < deadline:
             ready, _, _ = select.select([ours], [], [], 0.1)
@@ -35,9 +37,9 @@ def converse(project: Project, *args: str, answer: str) -> tuple[int, str]:
                 if not data:
                     return process.wait(timeout=10), shown
                 shown += data.decode(errors="replace")
-            elif not answered and PROMPT.search(shown.rpartition("\n")[2]):
-                os.write(ours, answer.encode() + b"\n")
-                answered = True
+            elif left and PROMPT.search(shown.rpartition("\n")[2]):
+                os.write(ours, left.pop(0).encode() + b"\n")
+                shown += "\n"  # a line that was answered asks no more, whatever the terminal echoes
         raise AssertionError(f"the command did not end:\n{shown}")
     finally:
         process.kill()

@@ -13,7 +13,6 @@ from tests.campaign.storm import STORM, Weather, storm
 @pytest.mark.parametrize("kills", [0, 4])
 def test_it_converges_to_each_run_once(tmp_path: Path, kills: int) -> None:
     figures = storm(24, seed=211, kills=kills, parallelism=3, folder=tmp_path)
-    # What is left open is held by a test of its own, in test_kills.py.
     assert figures.violations == []
     assert figures.counts["bought"] == 24
     assert sum(figures.by_point.values()) >= 4
