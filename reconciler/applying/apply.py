@@ -17,7 +17,9 @@ from reconciler.model.changes import Action, Kind, Plan
 from reconciler.model.errors import PlanError, PlanOutdated, ServiceError
 from reconciler.model.events import Failed, Report, Started, Submitted, Told, Unsettled
 from reconciler.model.run import Run, is_final
-from state.records import UNTRACKED, Phase
+from state.records import UNTRACKED, Phase, Snapshot
+
+_FULL_SECONDS = 5.0  # between two looks whether there is room again
 
 
 def apply(plan: Plan, tools: Tools, options: Options) -> Report:
@@ -55,11 +57,17 @@ class _Apply:
         self._watch_standing()
         while waiting and options.wait_seconds != 0 and self._may_go_on():
             self._ender.settle(self._follower.until(lambda active: active < options.max_active, self._deadline))
-            if not self._may_go_on() or len(self._follower.active) >= options.max_active:
+            if not self._may_go_on():
                 break
+            left = len(waiting)
             with tools.store.lock(options.command, max(options.lock_seconds, FINISHING_LOCK_SECONDS)):
+                self._settle()
                 waiting = self._wave(waiting)
                 self._ender.stop_displaced(self._plan.actions)
+            if len(waiting) == left:  # others fill the room: runs that are followed elsewhere, or unknown ones
+                if not self._follower.active:
+                    break
+                tools.interruption.wait(_FULL_SECONDS)
         for action in waiting:
             why = report.stopped or tools.interruption() or "as many runs as max_active are at work"
             self._teller.failed(action, "deferred", f"not submitted: {why}; apply again")
@@ -130,10 +138,10 @@ class _Apply:
     def _wave(self, actions: Sequence[Action]) -> list[Action]:
         """Submit as many as there is room for; returns what is left over."""
         tools, limit = self._tools, self._options.max_active
-        room = len(actions) if limit == 0 else max(limit - len(self._follower.active), 0)
         if not actions or not self._may_go_on():
             return list(actions)
         fresh = self._look(actions)
+        room = max(limit - _unfinished(fresh.snapshot), 0) if limit else len(actions)
         self._be_sure(actions, fresh)
         sound = [action for action in actions if self._sound(action, fresh)]
         batch, rest = sound[:room], sound[room:]
@@ -256,6 +264,12 @@ class _Apply:
     def _may_go_on(self) -> bool:
         late = self._deadline is not None and time.monotonic() >= self._deadline and self._options.wait_seconds != 0
         return not (self._teller.report.stopped or self._tools.interruption() or late)
+
+
+def _unfinished(snapshot: Snapshot) -> int:
+    """How many runs of the state work, or may: those that are to be stopped, and unknown submissions, included."""
+    working = {a.attempt_id for a in snapshot.current.values() if not is_final(a.status) and not a.gone_at}
+    return len(working | {attempt.attempt_id for attempt in snapshot.open.values()}) + len(snapshot.owed)
 
 
 def _target(action: Action, run_id: str) -> Target:
