@@ -13,15 +13,15 @@ from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Settler, foresee
 from reconciler.applying.settling import Verdict, outlook
 from reconciler.applying.submission import Pace
-from reconciler.applying.tools import Guard, Options, Tools
+from reconciler.applying.tools import Options, Tools
 from reconciler.clock import now
 from reconciler.dataframer.client import Client, Listing
+from reconciler.guards import guard_of, refuse_vanishing_state
 from reconciler.model.changes import Action, Plan
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.errors import PlanError, PlanOutdated, UsageError
 from reconciler.model.events import Event, Report, Told
 from reconciler.model.run import is_final
-from reconciler.planning import untracked
 from reconciler.planning.diff import diff, needs_history
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
@@ -224,38 +224,6 @@ def _back_up(project: Project, store: Store, tell: Callable[[str], None]) -> Non
         safekeeping.back_up(project, store, Why.BEFORE_APPLY)
     except StateError as problem:
         tell(f"The state could not be backed up: {problem}")
-
-
-def guard_of(store: Store | None, client: Client) -> Guard | None:
-    """What keeps a state that may have lost runs from buying them again; None for one that can't have lost any."""
-    has_attempts = False
-    if store is not None:
-        snapshot = store.snapshot()
-        if not untracked.is_due(snapshot.meta, snapshot.marks, safekeeping.highest_serial(snapshot.meta.lineage)):
-            return None
-        has_attempts = bool(store.attempts())
-    search = untracked.Search(client, store.attempts_of_runs if store else lambda run_ids: [])
-
-    def guard(actions: Sequence[Action], listing: Listing, spoken_for: Collection[str]) -> list[Diagnostic]:
-        return untracked.refusals(search.matches(actions, listing, spoken_for), has_attempts)
-
-    return guard
-
-
-def refuse_vanishing_state(project: Project) -> None:
-    """In CI a new SQLite file is gone with the job, and the next job buys everything again. Raises UsageError."""
-    ci = project.environ.get("CI", "").lower() not in ("", "0", "false")
-    if not ci or project.settings.emulated or not project.state_url.startswith("sqlite:"):
-        return
-    store = project.open_state_if_any()
-    if store is not None:
-        store.close()
-        return
-    raise UsageError(
-        "There is no state here, and CI is set: a new SQLite file would be gone with this job, and the next job would"
-        ' buy everything again. Keep the state in PostgreSQL ([state] url = "postgresql://…"), or on a path that'
-        " persists; if this path does persist, make the state once with `reconciler init --fresh`."
-    )
 
 
 def await_lock(project: Project, seconds: float) -> None:

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.project": ("reconciler.config", "reconciler.dataframer", "reconciler.model", "state"),
     "reconciler.safekeeping": ("reconciler.project", "reconciler.clock", "reconciler.model", "state"),
     "reconciler.wiring": EVERYTHING,
+    "reconciler.guards": EVERYTHING,
     "reconciler.pipeline": EVERYTHING,
     "reconciler.bookkeeping": EVERYTHING,
     "reconciler.cli": EVERYTHING,

@@ -1,0 +1,47 @@
+"""What keeps a state that may be incomplete from buying again what was bought already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from reconciler import safekeeping
+from reconciler.applying.tools import Guard
+from reconciler.dataframer.client import Client, Listing
+from reconciler.model.changes import Action
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.errors import UsageError
+from reconciler.planning import untracked
+from reconciler.project import Project
+from state.store import Store
+
+
+def guard_of(store: Store | None, client: Client) -> Guard | None:
+    """What keeps a state that may have lost runs from buying them again; None for one that can't have lost any."""
+    has_attempts = False
+    if store is not None:
+        snapshot = store.snapshot()
+        if not untracked.is_due(snapshot.meta, snapshot.marks, safekeeping.highest_serial(snapshot.meta.lineage)):
+            return None
+        has_attempts = bool(store.attempts())
+    search = untracked.Search(client, store.attempts_of_runs if store else lambda run_ids: [])
+
+    def guard(actions: Sequence[Action], listing: Listing, spoken_for: Collection[str]) -> list[Diagnostic]:
+        return untracked.refusals(search.matches(actions, listing, spoken_for), has_attempts)
+
+    return guard
+
+
+def refuse_vanishing_state(project: Project) -> None:
+    """In CI a new SQLite file is gone with the job, and the next job buys everything again. Raises UsageError."""
+    ci = project.environ.get("CI", "").lower() not in ("", "0", "false")
+    if not ci or project.settings.emulated or not project.state_url.startswith("sqlite:"):
+        return
+    store = project.open_state_if_any()
+    if store is not None:
+        store.close()
+        return
+    raise UsageError(
+        "There is no state here, and CI is set: a new SQLite file would be gone with this job, and the next job would"
+        ' buy everything again. Keep the state in PostgreSQL ([state] url = "postgresql://…"), or on a path that'
+        " persists; if this path does persist, make the state once with `reconciler init --fresh`."
+    )
