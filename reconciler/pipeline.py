@@ -203,8 +203,8 @@ def apply_plan(
             take_in=opened.take_in,
         )  # fmt: skip
         pace = Pace(options.parallelism or settings.parallelism, settings.submit_rate)
-        waiting = opened.rescue.waiting(meta.lineage)
-        unknown = bool(waiting) or any(item.kind == "unknown" for item in approved.unmet)
+        # Not what the plan says of it: the plan may foresee an adoption that nobody has recorded yet.
+        unknown = bool(store.snapshot().open or opened.rescue.waiting(meta.lineage))
         wait, lock = options.wait_seconds, options.lock_seconds
         return apply(approved, tools, Options(pace, settings.max_active, wait, lock, unknown=unknown))
 
@@ -278,16 +278,16 @@ def refuse_errors(made: Plan) -> None:
         raise PlanError(made.diagnostics)
 
 
-def rescued(project: Project) -> bool:
-    """Whether runs wait in a rescue file to be recorded."""
+def has_unsettled(project: Project) -> bool:
+    """Whether submissions have to be settled, or rescued runs to be recorded, whatever the plan says."""
     store = project.open_state_if_any()
     if store is None:
         return False
     try:
-        lineage = store.meta().lineage
+        snapshot = store.snapshot()
     finally:
         store.close()
-    return bool(rescue(project, lineage).waiting(lineage))
+    return bool(snapshot.open or rescue(project, snapshot.meta.lineage).waiting(snapshot.meta.lineage))
 
 
 def working_runs(made: Plan) -> int:

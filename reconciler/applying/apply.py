@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
 from reconciler.applying.follow import Follower, Target
@@ -141,8 +141,7 @@ class _Apply:
             for action in batch:
                 self._tools.tell(Started(action))
             known = set(fresh.snapshot.instances)
-            history = tools.store.attempts(action.address for action in batch)
-            prepared = tools.recorder.prepare(batch, fresh.listing, history, known)
+            prepared = tools.recorder.prepare(batch, fresh.listing, fresh.history, known)
             self._submit(prepared)
         return rest
 
@@ -184,7 +183,7 @@ class _Apply:
         if self._unknown:
             self._settle()
 
-    def _look(self, actions: Iterable[Action]) -> Fresh:
+    def _look(self, actions: Sequence[Action]) -> Fresh:
         """One list call under the lock: the baseline, and what preconditions are held against."""
         tools = self._tools
         listing, snapshot = tools.client.list_runs(), tools.store.snapshot()
@@ -197,10 +196,11 @@ class _Apply:
             run_id = action.precondition.run_id
             if run_id is not None and run_id not in runs:
                 runs[run_id] = tools.client.get_run(run_id)
-        return Fresh(tools.store.snapshot(), listing, runs)
+        buying = [action.address for action in actions if action.buys]
+        return Fresh(tools.store.snapshot(), listing, runs, tools.store.attempts(buying) if buying else ())
 
     def _sound(self, action: Action, fresh: Fresh) -> bool:
-        problem = check_action(action, fresh)
+        problem = check_action(action, fresh, self._plan.timestamp)
         if problem is None:
             return True
         trouble, message = problem

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.applying.follow import Follower, Target
 from reconciler.applying.tools import Teller, Tools
 from reconciler.dataframer.observation import absence, observation
-from reconciler.model.changes import Action, Kind
+from reconciler.model.changes import Action, Kind, owed_cancel
 from reconciler.model.errors import ServiceError
 from reconciler.model.events import Done, Ending, Told
 from reconciler.model.run import Run
@@ -27,16 +27,18 @@ class Ender:
         self._ending: dict[str, Action] = {}  # by run id
 
     def stop_displaced(self, actions: Iterable[Action]) -> None:
-        """Ask to stop the runs that this plan displaced. Their cancels are owed since their successors' acceptance."""
-        owed = {item.run_id for item in self._tools.store.snapshot().owed}
-        for action in actions:
-            subject = action.subject
-            if subject is None or subject.run_id not in owed or subject.run_id in self._ending or action.deposed:
+        """Ask to stop the runs whose cancels are owed since their successors' acceptance: those that this plan
+        displaced, and those of a successor that was adopted meanwhile.
+        """
+        planned = {action.subject.run_id: action for action in actions if action.subject and not action.deposed}
+        for item in self._tools.store.snapshot().owed:
+            if item.run_id in self._ending:
                 continue
+            action = planned.get(item.run_id) or owed_cancel(item.address, item.run_id, item.reason)
             try:
                 self.end(action)
             except ServiceError as error:
-                self._teller.failed(action, "error", f"run {subject.run_id} was replaced, but not stopped: {error}")
+                self._teller.failed(action, "error", f"run {item.run_id} was replaced, but not stopped: {error}")
 
     def end(self, action: Action) -> None:
         """Ask to stop a run, and do the rest once it rests."""

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.dataframer.client import Listing
-from reconciler.model.changes import Action, Kind, Precondition, status_class
+from reconciler.model.changes import Action, Kind, Precondition, declared_request, status_class
 from reconciler.model.run import Run, is_final
-from state.records import Snapshot
+from state.records import AttemptRecord, Phase, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """State and service as they are under the lock. ``runs`` by id; None for one that is gone."""
+    """State and service as they are under the lock. ``runs`` by id; None for one that is gone. ``history``: the
+    attempts of every address that is bought for.
+    """
 
     snapshot: Snapshot
     listing: Listing
     runs: Mapping[str, Run | None]
+    history: Sequence[AttemptRecord] = ()
 
 
-def check_action(action: Action, fresh: Fresh) -> tuple[str, str] | None:
-    """None when it still applies, else the kind of trouble and what happened."""
+def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] | None:
+    """None when it still applies, else the kind of trouble and what happened. ``made_at``: when the plan was made."""
     snapshot = fresh.snapshot
     if action.deposed:
         return None  # it was decided before, and asking a resting run to stop is harmless
@@ -30,12 +33,25 @@ def check_action(action: Action, fresh: Fresh) -> tuple[str, str] | None:
     if action.kind is Kind.UPDATE:
         gone = action.address not in snapshot.instances
         return ("outdated", "the address is not recorded any more") if gone else None
+    if action.buys and _given_up(action, fresh, made_at):
+        return "outdated", "it was given up since the plan was made; it is bought again only by rerun or --replace"
     now = _standing(action, fresh)
     if now == action.precondition:
         return None
     if action.kind is Kind.CANCEL and now.run_id == action.precondition.run_id:
         return None  # it came to rest meanwhile: there is nothing left to stop
     return "outdated", f"the plan was made when {_words(action.precondition)}; now {_words(now)}"
+
+
+def _given_up(action: Action, fresh: Fresh, made_at: str) -> bool:
+    request = declared_request(action)
+    return request is not None and any(
+        attempt.phase is Phase.ABANDONED
+        and attempt.address == action.address
+        and attempt.request_digest == request.digest
+        and (attempt.settled_at or "") > made_at
+        for attempt in fresh.history
+    )
 
 
 def _standing(action: Action, fresh: Fresh) -> Precondition:

@@ -158,25 +158,31 @@ class Recorder:
 
     def reopen(self, attempt: AttemptRecord, why: str) -> None:
         """A provisional adoption does not hold: the submission is unknown again, and the run before is current."""
+        self._store.commit(self._without_run(attempt, Phase.UNKNOWN, "reopened", why))
+
+    def abandon(self, attempt: AttemptRecord, why: str) -> None:
+        """A person gave it up; a run that it had only provisionally is none of its."""
+        self._store.commit(self._without_run(attempt, Phase.ABANDONED, "settled_abandoned", why))
+
+    def _without_run(self, attempt: AttemptRecord, phase: Phase, kind: str, why: str) -> list[Write]:
         now = self._now()
+        if not attempt.provisional:
+            return [
+                Advance(attempt.attempt_id, phase, now, why),
+                self._event(kind, attempt.address, why, attempt.attempt_id),
+            ]
         older = [
             other
             for other in self._store.attempts([attempt.address])
             if other.run_id and not other.provisional and other.number < attempt.number
         ]
         unseen: dict[str, Any] = dict.fromkeys(OBSERVED_COLUMNS)
-        unknown = replace(
-            attempt, phase=Phase.UNKNOWN, run_id=None, provisional=False, settled_at=now, note=why, **unseen
-        )
+        without = replace(attempt, phase=phase, run_id=None, provisional=False, settled_at=now, note=why, **unseen)
         record = self._store.snapshot().instances.get(attempt.address)
-        writes: list[Write] = [Put(unknown), self._event("reopened", attempt.address, why, attempt.attempt_id)]
+        writes: list[Write] = [Put(without), self._event(kind, attempt.address, why, attempt.attempt_id)]
         if record is not None:
             writes.insert(1, Put(replace(record, attempt_id=older[-1].attempt_id if older else None)))
-        self._store.commit(writes)
-
-    def abandon(self, attempt: AttemptRecord, why: str) -> None:
-        """A person gave it up."""
-        self._settle(attempt, Phase.ABANDONED, why)
+        return writes
 
     def resubmit(self, attempt: AttemptRecord, why: str) -> None:
         """It is certain, or decided, that no run came of it: it may be sent again by the next apply."""

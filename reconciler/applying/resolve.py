@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reconciler.applying.record import Recorder
 from reconciler.applying.settle import Examiner, Settler
-from reconciler.applying.settling import Standing, Verdict, in_words
+from reconciler.applying.settling import Standing, Verdict, in_words, moment
 from reconciler.model.errors import UsageError
 from state.records import AttemptRecord
 
@@ -57,7 +57,8 @@ def resolve(pattern: str, decision: Decision, examiner: Examiner, recorder: Reco
                 recorder.abandon(open_ones[address][0], "given up by a person")
             return [f"{address}: given up; bought again only by lifecycle.rerun or --replace" for address in chosen]
         case Resubmit():
-            return [_resubmit(*open_ones[address], exact=exact, recorder=recorder) for address in chosen]
+            now = examiner.clock()
+            return [_resubmit(*open_ones[address], exact=exact, now=now, recorder=recorder) for address in chosen]
 
 
 def _matching(pattern: str, addresses: list[str]) -> list[str]:
@@ -80,13 +81,16 @@ def _adopt(attempt: AttemptRecord, run_id: str, examiner: Examiner, recorder: Re
     return f"{attempt.address}: run {run_id} is adopted"
 
 
-def _resubmit(attempt: AttemptRecord, verdict: Verdict, *, exact: bool, recorder: Recorder) -> str:
-    """With a glob the absent ones only; one that is named may be ambiguous as well."""
+def _resubmit(attempt: AttemptRecord, verdict: Verdict, *, exact: bool, now: float, recorder: Recorder) -> str:
+    """With a glob the absent ones only; one that is named may be ambiguous as well. Neither while the submission may
+    still be executed.
+    """
     allowed = (Standing.ABSENT, Standing.AMBIGUOUS) if exact else (Standing.ABSENT,)
     decided = verdict.standing in allowed and verdict.until is None
-    if not decided:
+    if not decided or now < verdict.dead_at:
         if exact:
-            raise UsageError(f"{attempt.address} can't be sent again yet: {in_words(attempt.address, verdict)}.")
+            wait = "" if now >= verdict.dead_at else f" It may still be executed until {moment(verdict.dead_at)}."
+            raise UsageError(f"{attempt.address} can't be sent again yet: {in_words(attempt.address, verdict)}.{wait}")
         return f"{attempt.address}: left as it is; {in_words(attempt.address, verdict)}"
     recorder.resubmit(attempt, "to be sent again, as a person decided")
     return f"{attempt.address}: the next apply sends it again"

@@ -64,6 +64,7 @@ class Sender:
         for item in prepared:
             request = item.action.after
             secrets = {name: self._secret(ref) for name, ref in item.action.secrets}
+            self._client.conceal(secrets.values())
             self._items[item.attempt.attempt_id] = item
             self._bodies[item.attempt.attempt_id] = {**(request.body() if request else {}), **secrets}
 

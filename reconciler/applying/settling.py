@@ -7,7 +7,7 @@ explaining what the service shows gives it to that submission.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
@@ -40,7 +40,9 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``confirmed``: the adoption is for good. ``until``: when more will be known, None where only a person helps."""
+    """``confirmed``: the adoption is for good. ``until``: when more will be known, None where only a person helps.
+    ``dead_at``: from when on the submission can't be executed any more.
+    """
 
     standing: Standing
     why: str
@@ -48,6 +50,7 @@ class Verdict:
     confirmed: bool = False
     candidates: tuple[Run, ...] = ()
     until: float | None = None
+    dead_at: float = 0.0
 
 
 def outlook(address: str, verdict: Verdict) -> Outlook:
@@ -67,8 +70,7 @@ def in_words(address: str, verdict: Verdict) -> str:
         shown = [f"{run.id} {run.status}, made {run.created_at or 'at an unknown time'}" for run in verdict.candidates]
         text += f" ({'; '.join(shown)})"
     if verdict.until is not None:
-        moment = datetime.fromtimestamp(verdict.until, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        return f"{text}; looked at again after {moment}"
+        return f"{text}; looked at again after {moment(verdict.until)}"
     match verdict.standing:
         case Standing.AMBIGUOUS:
             return f"{text}; decide with `reconciler resolve '{address}'` and --adopt RUN_ID, --resubmit or --abandon"
@@ -76,6 +78,11 @@ def in_words(address: str, verdict: Verdict) -> str:
             return f"{text}; decide with `reconciler resolve '{address}'` and --resubmit, --abandon or --adopt RUN_ID"
         case _:
             return text
+
+
+def moment(at: float) -> str:
+    """Seconds since the epoch for people."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def settle(
@@ -100,7 +107,8 @@ def settle(
         claim = claims[pending.attempt_id]
         if now >= pending.deadline + patience.dead:
             claim = doubts.get(pending.attempt_id, claim)
-        verdicts[pending.attempt_id] = _judge(pending, claim, runs, now, complete_at, patience)
+        verdict = _judge(pending, claim, runs, now, complete_at, patience)
+        verdicts[pending.attempt_id] = replace(verdict, dead_at=pending.deadline + patience.dead)
     return verdicts
 
 

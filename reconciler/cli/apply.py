@@ -64,9 +64,9 @@ def apply(
         ApplyOptions,
         apply_plan,
         await_lock,
+        has_unsettled,
         make_plan,
         refuse_errors,
-        rescued,
         working_runs,
     )
     from reconciler.planning.planfile import read_plan
@@ -84,8 +84,7 @@ def apply(
         if asking and not planfile and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
             continue  # what was decided changes the plan
         refuse_errors(made)
-        unknown = any(item.kind == "unknown" for item in made.unmet)
-        if not made.has_changes and not unknown and not working_runs(made) and not rescued(project):
+        if not made.has_changes and not working_runs(made) and not has_unsettled(project):
             code = standing_code(made, strict)
             telling.nothing(code)
             ctx.exit(code)

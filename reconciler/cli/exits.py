@@ -50,7 +50,7 @@ def explain(problem: Exception, session: Session) -> int:
         case ReconcilerError() | StateError():
             session.warn([f"{error}: {problem}"])
         case _:
-            session.warn(["".join(traceback.format_exception(problem))])
+            session.warn("".join(traceback.format_exception(problem)).splitlines())
             session.warn(["This is a bug in reconciler. Nothing is lost: what was bought is in the state."])
     session.warn(getattr(problem, "__notes__", ()))
     if isinstance(problem, StateLocked):

@@ -13,6 +13,8 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from reconciler.views.paint import one_line
+
 if TYPE_CHECKING:
     from reconciler.model.diagnostics import Diagnostic, Source
 
@@ -31,18 +33,18 @@ class Session:
         return not self.no_color and "NO_COLOR" not in os.environ and stream.isatty()
 
     def say(self, text: str) -> None:
-        """What was asked for; always on standard output."""
+        """What was asked for, of any number of lines; always on standard output."""
         click.echo(text, nl=not text.endswith("\n"))
 
     def tell(self, text: str) -> None:
-        """What happens by the way; not with --quiet."""
+        """What happens by the way, on one line; not with --quiet."""
         if not self.quiet:
-            self.say(text)
+            self.say(one_line(text))
 
     def warn(self, lines: Iterable[str]) -> None:
         """Lines for standard error."""
         for line in lines:
-            click.echo(line, err=True)
+            click.echo(one_line(line), err=True)
 
     def caution(self, text: str) -> None:
         """One line for standard error that nothing depends on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,10 @@ class Client:
         if spec is None or spec.id.lower() != spec_id.lower():
             raise ServiceUnreachable(f"GET {_path(_SPECS, spec_id)}: the answer is not this spec")
         return spec
+
+    def conceal(self, secrets: Iterable[str]) -> None:
+        """Values that nothing may show, whoever repeats them."""
+        self._transport.conceal(secrets)
 
     def close(self) -> None:
         """Close every connection."""

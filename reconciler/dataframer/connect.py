@@ -23,7 +23,9 @@ def connect(base_url: str, root: Path, api_key: Callable[[], str]) -> Client:
     """
     if base_url != "emulator":
         key = api_key()
-        return Client(HttpTransport(base_url, lambda: key))
+        client = Client(HttpTransport(base_url, lambda: key))
+        client.conceal([key])
+        return client
     from reconciler.dataframer.emulator.transport import EmulatorTransport
 
     emulator = open_emulator(root / EMULATOR_DATABASE)

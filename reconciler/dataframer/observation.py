@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+from reconciler.dataframer.fields import SECRET_FIELDS
 from reconciler.model.errors import AccountMismatch
 from reconciler.model.request import Request, canonical_json
 from reconciler.model.run import Run
@@ -26,12 +28,17 @@ def observation(run: Run, at: str) -> Observe:
         samples_failed=run.samples_failed,
         total_cost=run.total_cost,
         spec_version=run.spec_version,
-        reported_json=None if run.runtime_params is None else canonical_json(run.runtime_params),
+        reported_json=None if run.runtime_params is None else canonical_json(_without_secrets(run.runtime_params)),
         files_json=None if run.generated_files is None else canonical_json(run.generated_files),
         run_created_at=run.created_at,
         run_completed_at=run.completed_at,
         gone=False,
     )
+
+
+def _without_secrets(reported: Mapping[str, Any]) -> dict[str, Any]:
+    """The service is not known to report credentials; if it did, they would not be recorded."""
+    return {name: value for name, value in reported.items() if name not in SECRET_FIELDS}
 
 
 def absence(run_id: str, at: str) -> Observe:

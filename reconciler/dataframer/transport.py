@@ -15,7 +15,8 @@ import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from json import dumps
+from typing import Any, Final, Protocol
 
 import httpcore
 import httpx
@@ -24,6 +25,7 @@ from reconciler import __version__
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
 
 MOST_BYTES = 2**20  # of an answer's body, once unpacked, where the caller names no other bound
+_SHORTEST_SECRET: Final = 8  # bytes; a shorter one may be a part of anything
 _CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
 _log = logging.getLogger("reconciler.http")
 _deadline = threading.local()  # .at: monotonic time at which this thread's exchange ends
@@ -47,6 +49,9 @@ class Transport(Protocol):
         ``before_first_byte`` may raise NotNow.
         """
 
+    def conceal(self, secrets: Iterable[str]) -> None:
+        """Whatever an answer repeats of these values is replaced before anybody sees it."""
+
     def close(self) -> None:
         """Close every connection."""
 
@@ -67,6 +72,7 @@ class HttpTransport:
         self._ssl: ssl.SSLContext | None = None
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
+        self._concealed: frozenset[bytes] = frozenset()
         self._guard = threading.Lock()
 
     def _network_transport(self) -> httpx.BaseTransport:
@@ -136,7 +142,7 @@ class HttpTransport:
                 timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
                 extensions={"trace": trace},
             ) as response:
-                body = _read(response, most_bytes)
+                body = self._without_secrets(_read(response, most_bytes))
             headers = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
             request_id = headers.get("x-request-id", "")
@@ -147,6 +153,16 @@ class HttpTransport:
             return NoAnswer(sent, type(error).__name__, f"{str(error) or 'no details'} ({self._base_url})")
         finally:
             _deadline.at = None
+
+    def conceal(self, secrets: Iterable[str]) -> None:
+        """See :class:`Transport`."""
+        written = (form.encode() for secret in secrets for form in (secret, dumps(secret)[1:-1]))
+        self._concealed |= {form for form in written if len(form) >= _SHORTEST_SECRET}
+
+    def _without_secrets(self, body: bytes) -> bytes:
+        for secret in sorted(self._concealed, key=len, reverse=True):
+            body = body.replace(secret, b"(secret)")
+        return body
 
     def close(self) -> None:
         """See :class:`Transport`."""

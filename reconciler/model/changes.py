@@ -136,6 +136,18 @@ class Action:
         )
 
 
+def owed_cancel(address: str, run_id: str, reason: str, subject: Progress | None = None) -> Action:
+    """The cancel of a displaced run, which was decided when its successor was accepted. ``subject``: how far it is."""
+    return Action(
+        Kind.CANCEL,
+        Address(address),
+        f"{reason}; its cancel is still owed",
+        Precondition(run_id, StatusClass.WORKING),
+        subject=subject or Progress(run_id, "unknown"),
+        deposed=True,
+    )
+
+
 def declared_request(action: Action) -> Request | None:
     """What a purchase was declared to ask for: ``after`` without what was inferred."""
     request = action.after

@@ -16,9 +16,9 @@ from reconciler.model.changes import (
     NoChange,
     Outlook,
     Precondition,
-    Progress,
     StatusClass,
     Unmet,
+    owed_cancel,
 )
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.request import Instance, Lifecycle
@@ -231,14 +231,7 @@ def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded) ->
 def _owed(recorded: Recorded) -> list[Decision]:
     """Cancels that were promised when their successors were accepted, and are not done."""
     return [
-        Action(
-            Kind.CANCEL,
-            Address(owed.address),
-            f"{owed.reason}; its cancel is still owed",
-            Precondition(owed.run_id, StatusClass.WORKING),
-            subject=progress(attempt) or Progress(owed.run_id, "unknown"),
-            deposed=True,
-        )
+        owed_cancel(owed.address, owed.run_id, owed.reason, progress(attempt))
         for owed, attempt in recorded.owed
         if attempt is None or standing_of(attempt) is StatusClass.WORKING
     ]

@@ -261,7 +261,7 @@ def test_a_refused_key_is_an_error_at_once(build: Build) -> None:
 
     class Refusing(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
-            return httpx.Response(401, json={"detail": "invalid API key"}, request=request)
+            return httpx.Response(401, stream=httpx.ByteStream(b'{"detail": "invalid API key"}'), request=request)
 
     scene.client = Client(HttpTransport("http://emulator.localhost", lambda: "key", Refusing))
     with pytest.raises(ServiceError, match="invalid API key"):

@@ -103,12 +103,12 @@ KINDS = [CREATE, UPDATE, REPLACE_WORKING, RETRY, CANCEL, FORGET, DELETE, REUSE]
 
 @pytest.mark.parametrize(("action", "fresh"), [case[1:] for case in SOUND], ids=[case[0] for case in SOUND])
 def test_it_still_applies(action: Action, fresh: Fresh) -> None:
-    assert check_action(action, fresh) is None
+    assert check_action(action, fresh, "") is None
 
 
 @pytest.mark.parametrize(("action", "fresh"), [case[1:] for case in OUTDATED], ids=[case[0] for case in OUTDATED])
 def test_it_is_outdated(action: Action, fresh: Fresh) -> None:
-    found = check_action(action, fresh)
+    found = check_action(action, fresh, "")
     assert found is not None
     assert found[0] == "outdated"
     assert found[1]
@@ -116,17 +116,17 @@ def test_it_is_outdated(action: Action, fresh: Fresh) -> None:
 
 @pytest.mark.parametrize("action", KINDS, ids=lambda action: action.kind.value)
 def test_an_open_submission_blocks_every_kind(action: Action) -> None:
-    found = check_action(action, BLOCKED)
+    found = check_action(action, BLOCKED, "")
     assert found is not None
     assert found[0] == "unknown"
 
 
 def test_the_words_name_both_sides() -> None:
-    found = check_action(REPLACE_WORKING, DONE_SINCE)
+    found = check_action(REPLACE_WORKING, DONE_SINCE, "")
     assert found is not None
     assert "run r1 was working" in found[1]
     assert "run r1 was succeeded" in found[1]
 
 
 def test_reasons_play_no_part() -> None:
-    assert check_action(replace(REPLACE_WORKING, reason="", source=None), WORKING) is None
+    assert check_action(replace(REPLACE_WORKING, reason="", source=None), WORKING, "") is None

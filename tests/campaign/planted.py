@@ -137,12 +137,12 @@ _SETTLEMENT = (
     Mutant("absent-resubmitted-unasked", _SETTLE, "if self._resubmit_after is None:\n            return False",
            "if self._resubmit_after is None:\n            return True", "nobody is asked before an absent one is sent"),
     Mutant("resubmitted-before-the-dead-time", _RESOLVE,
-           "decided = verdict.standing in allowed and verdict.until is None", "decided = True",
+           "if not decided or now < verdict.dead_at:", "if not decided:",
            "a person may send again what may still be executed"),
     Mutant("glob-resubmits-ambiguous", _RESOLVE, "if exact else (Standing.ABSENT,)",
            "if exact else (Standing.ABSENT, Standing.AMBIGUOUS)", "a glob sends ambiguous submissions again"),
-    Mutant("abandoned-as-prepared", _RECORD, "self._settle(attempt, Phase.ABANDONED, why)",
-           "self._settle(attempt, Phase.PREPARED, why)", "what was given up is bought by the next apply"),
+    Mutant("abandoned-as-prepared", _RECORD, 'Phase.ABANDONED, "settled_abandoned"',
+           'Phase.PREPARED, "settled_abandoned"', "what was given up is bought by the next apply"),
 )  # fmt: skip
 
 _AROUND = (

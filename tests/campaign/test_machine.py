@@ -98,24 +98,19 @@ class Machine(RuleBasedStateMachine):
 
     @rule(place=PLACES, kill=KILLS, glob=st.booleans())
     def resolve(self, place: int, kill: int, glob: bool) -> None:
-        """A person who knows the service's books, and sends nothing again that may still arrive."""
+        """A person who knows the service's books, and may ask too early."""
         opened = list(self.store.snapshot().open.values())
         if opened:
             attempt = opened[place % len(opened)]
             decision = self.truth(attempt)
-            on_the_way = any(origin is not None for _, _, origin in self.world.late)
-            if not (isinstance(decision, Resubmit) and on_the_way):
-                everywhere = glob and isinstance(decision, Resubmit)
-                self.decide("run.*" if everywhere else attempt.address, decision, kill)
+            everywhere = glob and isinstance(decision, Resubmit)
+            self.decide("run.*" if everywhere else attempt.address, decision, kill)
 
     @rule(place=PLACES)
     def give_up(self, place: int) -> None:
-        self.settle(0, 0.0)
-        # What is adopted provisionally comes back after it was given up, so nobody does that here.
-        opened = [attempt for attempt in self.store.snapshot().open.values() if not attempt.provisional]
+        opened = list(self.store.snapshot().open.values())
         if opened:
             self.decide(opened[place % len(opened)].address, Abandon(), 0)
-            self.saved = None  # a plan of before would not see the decision
 
     @rule()
     def restart(self) -> None:
@@ -206,9 +201,11 @@ class Machine(RuleBasedStateMachine):
         owned = {attempt.run_id for attempt in self.store.attempts()}
         shown = self.store.snapshot().open
         bodies = [json.loads(attempt.sent_json) for attempt in shown.values()]
+        abandoned = [json.loads(a.sent_json) for a in self.store.attempts() if a.phase is Phase.ABANDONED]
         for run in self.ours():
             assert run.origin is not None
-            decided = (run.origin.address, run.origin.digest) in self.given_up
+            # Of submissions with the same body it is not known whose run it is: who gives up one gives up its run.
+            decided = run.body in abandoned
             assert run.id in owned or run.origin.address in shown or run.body in bodies or decided, f"{run.id} is lost"
 
     @invariant()

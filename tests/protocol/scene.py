@@ -80,7 +80,7 @@ class Scene:
     def standing(self, report: Report | None) -> dict[str, str]:
         """What an apply could not settle, by address."""
         assert report is not None
-        return {item.address: item.standing for item in report.unsettled}
+        return {item.address: item.outlook.standing for item in report.unsettled}
 
     def owed(self) -> list[str]:
         return [owed.run_id for owed in self.store.snapshot().owed]

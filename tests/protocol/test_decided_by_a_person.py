@@ -85,9 +85,6 @@ def test_a_second_run_that_fits_reopens_a_provisional_adoption() -> None:
     assert len(scene.bought) == 1
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="preconditions look at runs alone, so a plan of before buys all the same"
-)
 def test_what_was_given_up_is_not_bought_by_a_plan_of_before() -> None:
     scene = Scene(10)
     plan = scene.plan()
@@ -98,9 +95,6 @@ def test_what_was_given_up_is_not_bought_by_a_plan_of_before() -> None:
     assert scene.bought == []
 
 
-@pytest.mark.xfail(
-    strict=True, raises=pytest.fail.Exception, reason="ambiguous for good counts as decided, also before the dead time"
-)
 def test_what_is_ambiguous_is_not_sent_again_while_it_may_still_be_executed() -> None:
     scene = Scene(10)
     scene.apply("late")
@@ -110,11 +104,6 @@ def test_what_is_ambiguous_is_not_sent_again_while_it_may_still_be_executed() ->
         scene.resolve("run.r0", Resubmit())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="given up while adopted provisionally, it stays open and is adopted",
-)
 def test_what_was_given_up_stays_so_where_a_run_had_been_adopted_provisionally() -> None:
     scene = Scene(10)
     scene.apply("dropped after")

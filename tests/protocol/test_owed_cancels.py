@@ -72,9 +72,6 @@ def test_an_adopted_successor_displaces_the_run_as_well() -> None:
     assert scene.owed() == [old]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="where its plan foresees the adoption, an apply does and records nothing"
-)
 def test_an_apply_after_the_dead_time_stops_what_an_adopted_successor_displaced() -> None:
     scene, _ = replaced()
     scene.apply("dropped after")

@@ -40,7 +40,9 @@ class EmulatorTransport(httpx.BaseTransport):
             self._wait(request, dropped.delay)
             raise httpx.ReadError(str(dropped), request=request) from dropped
         self._wait(request, answer.delay)
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body, request=request)
+        return httpx.Response(
+            answer.status, headers=dict(answer.headers), stream=httpx.ByteStream(answer.body), request=request
+        )
 
     def _wait(self, request: httpx.Request, seconds: float) -> None:
         """Let the delay of a fault pass; an answer that comes after the read timeout never comes."""

@@ -80,9 +80,9 @@ class Process:
         settler = Settler(self.examiner, self.recorder)
         tools = Tools(
             self.store, self.client, self.recorder, sender, settler, Interruption(), lambda event: None, world.text,
-            self._drive, random.Random(world.random.random()),
+            drive=self._drive, random=random.Random(world.random.random()),
         )  # fmt: skip
-        unknown = any(item.kind == "unknown" for item in plan.unmet)
+        unknown = bool(self.store.snapshot().open)
         return apply(plan, tools, Options(Pace(self.parallelism), wait_seconds=0, unknown=unknown))
 
     def resolve(self, pattern: str, decision: Decision) -> list[str]:

@@ -170,6 +170,7 @@ class Network:
         path: str,
         *,
         seconds: float,
+        most_bytes: int = 0,
         json: object = None,
         query: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
@@ -190,6 +191,9 @@ class Network:
             world.told(f"service: {run_id} canceled")
             return Answer(204, {}, b"")
         return self._answer(report(run, world.now, full=True))
+
+    def conceal(self, secrets: object) -> None:
+        """Nothing is secret here."""
 
     def close(self) -> None:
         """Nothing to close."""
