@@ -271,7 +271,9 @@ def campaign(count: int, seed: int, folder: Path, parts: Collection[str] = tuple
             with FakeService() as service:
                 made = Round(own, service, nursery, random.Random(f"{seed}/{number}"))
                 for part in parts:
+                    before = len(made.search.hits)
                     PARTS[part](made)
+                    figures.by_point[part] = figures.by_point.get(part, 0) + len(made.search.hits) - before
             search = made.search
             for name, value in zip(totals, (1, search.commands, made.crashes, search.files, search.looked_at,
                                             len(search.hits)), strict=True):  # fmt: skip
