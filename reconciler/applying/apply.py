@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
 from reconciler.applying.follow import Follower, Target
-from reconciler.applying.preconditions import Fresh, check_action
+from reconciler.applying.preconditions import DONE, Fresh, check_action
 from reconciler.applying.record import Prepared
 from reconciler.applying.settling import Standing, in_words, outlook
 from reconciler.applying.submission import Wave
@@ -111,8 +111,7 @@ class _Apply:
             if verdict.standing is Standing.ADOPT and run is not None and run.id not in self._followed:
                 self._followed.add(run.id)
                 self._tools.tell(Submitted(attempt.address, run.id, self._unknown.get(attempt_id, Kind.CREATE)))
-                if not run.status.final:
-                    self._follower.add([Target(attempt.address, run.id)])
+                self._follower.add([Target(attempt.address, run.id)])  # one that rests already is reported as well
             if verdict.standing is Standing.ADOPT and verdict.confirmed and attempt_id in self._unknown:
                 self._teller.report.count(self._unknown.pop(attempt_id))
             elif attempt_id not in before:
@@ -212,7 +211,12 @@ class _Apply:
         if problem is None:
             return True
         trouble, message = problem
-        self._teller.failed(action, trouble, message)
+        if trouble == DONE:
+            self._tools.recorder.done(action)
+            self._tools.tell(Told(f"{action.address}: {message}"))
+            self._follower.add([_target(action, fresh.snapshot.current[action.address].run_id or "")])
+        else:
+            self._teller.failed(action, trouble, message)
         return False
 
     def _others(self, actions: Sequence[Action]) -> None:

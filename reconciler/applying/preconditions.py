@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from reconciler.dataframer.client import Listing
-from reconciler.model.changes import Action, Kind, Precondition, declared_request, status_class
+from reconciler.model.changes import Action, Kind, Precondition, StatusClass, declared_request, status_class
 from reconciler.model.run import Run, is_final
 from state.records import AttemptRecord, Phase, Snapshot
+
+DONE: Final = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,9 @@ class Fresh:
 
 
 def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] | None:
-    """None when it still applies, else the kind of trouble and what happened. ``made_at``: when the plan was made."""
+    """None when it still applies, else the kind of trouble and what happened; DONE is none: another one did just this.
+    ``made_at``: when the plan was made.
+    """
     snapshot = fresh.snapshot
     if action.deposed:
         return None  # it was decided before, and asking a resting run to stop is harmless
@@ -38,9 +43,20 @@ def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] 
     now = _standing(action, fresh)
     if now == action.precondition:
         return None
+    if action.buys and _done_by_another(action, fresh, now):
+        return DONE, f"run {now.run_id} was bought for just this since the plan was made"
     if action.kind is Kind.CANCEL and now.run_id == action.precondition.run_id:
         return None  # it came to rest meanwhile: there is nothing left to stop
     return "outdated", f"the plan was made when {_words(action.precondition)}; now {_words(now)}"
+
+
+def _done_by_another(action: Action, fresh: Fresh, now: Precondition) -> bool:
+    """Whether the current run is another one than the plan saw, was asked for the same, and works or SUCCEEDED."""
+    request, current = declared_request(action), fresh.snapshot.current.get(action.address)
+    if request is None or current is None or now.run_id == action.precondition.run_id:
+        return False
+    wanted = now.status in (StatusClass.WORKING, StatusClass.SUCCEEDED)
+    return wanted and not current.imported and current.request_digest == request.digest
 
 
 def _given_up(action: Action, fresh: Fresh, made_at: str) -> bool:

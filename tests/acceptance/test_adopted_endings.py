@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.acceptance.project import Project, run
 from tests.service import FakeService, answers
 
 
-@pytest.mark.xfail(strict=True, reason="an adopted run that rests already is not among the endings of the apply")
 def test_an_adopted_run_that_failed_meanwhile_is_told(project: Project, service: FakeService) -> None:
     project.env |= {"RECONCILER_SETTLE_SECONDS": "0.2", "RECONCILER_DEAD_SECONDS": "1.5"}
     service.polls = None
