@@ -87,7 +87,7 @@ def refused(subject: Subject, chance: random.Random) -> tuple[str, dict[str, int
 
 
 def waiting(subject: Subject, chance: random.Random) -> tuple[str, dict[str, int], list[str]]:
-    """With ``--lock-timeout``: the second one finds everything done (0), or its plan overtaken (4)."""
+    """With ``--lock-timeout``: the second one finds everything done."""
     _declare(subject.project, _FIRST)
     codes = sorted(_ended(process, subject) for process in _at_once(subject, chance, "--lock-timeout", "30s"))
     return _said("waiting", codes), _FIRST, [] if codes == [0, 0] else [f"exit codes {codes}, not 0 and 0"]
