@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ class Output:
 
     def __init__(self, raw: IO[str]) -> None:
         self.raw = raw
+        self.buffer = _Bytes(self)  # click takes it to complete commands, and where the encoding is poor
 
     def write(self, text: str) -> int:
         """Write a text. Raises TypeError for bytes."""
@@ -31,9 +33,24 @@ class Output:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "buffer":  # what has none is not written around: click would
-            raise AttributeError(name)
         return getattr(self.raw, name)
+
+
+class _Bytes(io.RawIOBase):
+    """The same stream for those who write bytes: UTF-8, and not around ``Output``."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._output.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
+
+    def flush(self) -> None:
+        self._output.raw.flush()
 
 
 def log_to_stderr(verbosity: int) -> None:
