@@ -35,7 +35,7 @@ class Submitter:
 
     def run(self, stop_reason: Callable[[], str]) -> None:
         """Perform everything. ``stop_reason`` is asked regularly; a text ends new submissions. Raises what a commit
-        raises, after everything in flight came to its end.
+        raises, after everything in flight came to its end; the notes of further failures are added to the first one's.
         """
         workers = self._wave.pace.parallelism
         with ThreadPoolExecutor(workers, thread_name_prefix="submit") as pool:
@@ -47,8 +47,12 @@ class Submitter:
                 with self._changed:
                     self._done = True
                     self._changed.notify_all()
-        for future in working:
-            future.result()
+        failures = [error for future in working if (error := future.exception()) is not None]
+        for other in failures[1:]:
+            for note in getattr(other, "__notes__", ()):
+                failures[0].add_note(note)
+        if failures:
+            raise failures[0]
 
     def _supervise(self, stop_reason: Callable[[], str]) -> None:
         while True:

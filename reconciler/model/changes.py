@@ -57,6 +57,11 @@ class FieldChange:
     after: Any
     origin: str = "sent"  # "sent" | "reported" | "unknown"
 
+    def __post_init__(self) -> None:
+        for name in ("before", "after"):  # frozen to the leaves, also when read back from JSON
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
+
 
 @dataclass(frozen=True, slots=True)
 class Precondition:

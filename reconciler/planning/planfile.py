@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.model.changes import Plan
 from reconciler.model.errors import UsageError
+from reconciler.model.request import sha256
 
 FORMAT: Final = "reconciler-plan/1"
 
@@ -20,12 +21,20 @@ FORMAT: Final = "reconciler-plan/1"
 class _File:
     format: str
     digest: str
+    content: str  # hash of the whole plan as it is written, reasons and references included
     plan: Plan
+
+
+_PLAN: Final[TypeAdapter[Plan]] = TypeAdapter(Plan)
+
+
+def _content(plan: Plan) -> str:
+    return sha256(_PLAN.dump_json(plan).decode())
 
 
 def write_plan(path: Path, plan: Plan) -> None:
     """Save a plan. Raises UsageError where that can't be done."""
-    text = TypeAdapter(_File).dump_json(_File(FORMAT, plan.digest, plan), indent=1)
+    text = TypeAdapter(_File).dump_json(_File(FORMAT, plan.digest, _content(plan), plan), indent=1)
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -53,6 +62,6 @@ def read_plan(path: Path) -> Plan:
         ) from None
     if found.format != FORMAT:
         raise UsageError(f"{path} has the format {found.format!r}; this version reads {FORMAT!r}. Plan again.")
-    if found.digest != found.plan.digest:
-        raise UsageError(f"{path} was edited: its actions do not hash to its digest. Plan again.")
+    if found.digest != found.plan.digest or found.content != _content(found.plan):
+        raise UsageError(f"{path} was edited: the plan does not hash to its digest. Plan again.")
     return found.plan

@@ -106,6 +106,15 @@ def test_nothing_is_lost(made: Plan) -> None:
         assert found.digest == made.digest
 
 
+def test_nothing_is_lost_of_a_list_that_is_not_declared_any_more(tmp_path: Path) -> None:
+    """The planner builds this change: the removed field's value as a request holds it."""
+    from tests.decisions.harness import make_plan
+
+    made = make_plan(Path(__file__).parents[1] / "decisions" / "cases" / "row07-failed-and-declared-less")
+    write_plan(tmp_path / "a.plan", made)
+    assert read_plan(tmp_path / "a.plan") == made
+
+
 SAVED = plans.plan(
     action(Kind.REPLACE, "a", "r1", secrets=(("databricks_client_secret", SecretRef("env", "MY_SECRET")),)),
     action(Kind.CREATE, "b", after=request(20)),
@@ -147,6 +156,22 @@ def set_format(plan: Any, document: Any) -> None:
     document["format"] = "reconciler-plan/2"
 
 
+def send_another_secret(plan: Any, document: Any) -> None:
+    plan["actions"][0]["secrets"][0][1]["name"] = "AWS_SECRET_ACCESS_KEY"
+
+
+def skip_preconditions(plan: Any, document: Any) -> None:
+    plan["actions"][0]["deposed"] = True
+
+
+def call_a_field_inferred(plan: Any, document: Any) -> None:
+    plan["actions"][1]["inferred"] = ["number_of_samples"]
+
+
+def point_elsewhere(plan: Any, document: Any) -> None:
+    plan["lineage"] = ""
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -157,6 +182,10 @@ def set_format(plan: Any, document: Any) -> None:
         set_precondition,
         set_digest,
         set_format,
+        send_another_secret,
+        skip_preconditions,
+        call_a_field_inferred,
+        point_elsewhere,
     ],
 )
 def test_an_edited_file_is_refused(tmp_path: Path, change: Any) -> None:

@@ -1,0 +1,189 @@
+"""The threads that perform a wave: all of it is done, a failing commit ends it, and nothing in flight is lost."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from reconciler.applying.submission import Commit, Pace, Wave
+from reconciler.applying.submit import Submitter
+from reconciler.dataframer.outcomes import NotSent, Outcome, Rejected, Unknown
+from state.errors import StateError, StateUnwritable
+from state.records import Phase
+from state.writes import Advance, Write
+from tests.protocol.driver import accepted
+from tests.applying.recording import WatchedStore, begun, creates, phases
+
+WAIT = 20.0  # seconds that anything here may take
+
+
+def never() -> str:
+    return ""
+
+
+class Submission:
+    """Attempts in a store, and the wave over them."""
+
+    def __init__(self, store: WatchedStore, count: int, pace: Pace) -> None:
+        self.store = store
+        self.recorder, self.prepared = begun(store, creates(count))
+        self.ids = [item.attempt.attempt_id for item in self.prepared]
+        self.wave = Wave(self.ids, pace, random.Random(1))
+
+
+def refusing(*run_ids: str) -> WatchedStore:
+    def refuse(writes: Sequence[Write]) -> None:
+        for write in writes:
+            if isinstance(write, Advance) and write.run_id in run_ids:
+                raise StateUnwritable(f"The disk is full ({write.run_id}).", "Make room.")
+
+    return WatchedStore(refuse)
+
+
+@pytest.mark.parametrize("parallelism", [1, 10, 32])
+def test_two_hundred_submissions(parallelism: int) -> None:
+    made = Submission(WatchedStore(), 200, Pace(parallelism))
+    guard, under_way, most, sends = threading.Lock(), 0, 0, list[str]()
+
+    def send(attempt_id: str) -> Outcome:
+        nonlocal under_way, most
+        (attempt,) = [a for a in made.store.snapshot().open.values() if a.attempt_id == attempt_id]
+        assert attempt.phase is Phase.SENDING
+        with guard:
+            sends.append(attempt_id)
+            under_way += 1
+            most = max(most, under_way)
+        with guard:
+            under_way -= 1
+        number = made.ids.index(attempt_id)
+        answers: list[Outcome] = [accepted(f"run-{number}"), Rejected(400, "no", False), Unknown("?")]
+        return answers[(0, 1, 2, 0)[number % 4]]
+
+    Submitter(made.wave, made.recorder.phase, send).run(never)
+    assert sorted(sends) == sorted(made.ids)
+    assert most <= parallelism
+    assert made.wave.stopped == ""
+    last = {key: steps[-1] for key, steps in phases(made.store, made.ids).items()}
+    assert last == {key: made.wave.outcomes[key].value for key in made.ids}
+    assert sorted(last.values()) == ["ACCEPTED"] * 100 + ["REJECTED"] * 50 + ["UNKNOWN"] * 50
+    assert {steps[1] for steps in phases(made.store, made.ids).values()} == {"SENDING"}
+
+
+def test_what_was_not_sent_is_sent_again_by_the_clock() -> None:
+    made = Submission(WatchedStore(), 3, Pace(3))
+    answers: Iterator[Outcome] = iter([NotSent("dns"), *[accepted(f"run-{n}") for n in range(3)]])
+    Submitter(made.wave, made.recorder.phase, lambda attempt_id: next(answers)).run(never)
+    assert set(made.wave.outcomes.values()) == {Phase.ACCEPTED}
+    assert sorted(len(steps) for steps in phases(made.store, made.ids).values()) == [3, 3, 5]
+
+
+def test_a_failing_commit_ends_it_and_raises_while_those_in_flight_are_recorded() -> None:
+    made = Submission(refusing("run-0"), 50, Pace(5))
+    all_sent, failed = threading.Barrier(5), threading.Event()
+
+    def send(attempt_id: str) -> Outcome:
+        number = made.ids.index(attempt_id)
+        all_sent.wait(WAIT)
+        if number:
+            assert failed.wait(WAIT)
+        return accepted(f"run-{number}")
+
+    def commit(effect: Commit) -> None:
+        try:
+            made.recorder.phase(effect)
+        except StateError:
+            failed.set()
+            raise
+
+    with pytest.raises(StateUnwritable, match="run-0"):
+        Submitter(made.wave, commit, send).run(never)
+    assert "could not be written" in made.wave.stopped
+    steps = phases(made.store, made.ids)
+    assert [steps[key][-1] for key in made.ids[:5]] == ["SENDING"] + ["ACCEPTED"] * 4
+    assert {tuple(steps[key]) for key in made.ids[5:]} == {("PREPARED",)}
+
+
+def told(error: BaseException) -> str:
+    """Everything that an error says, with its notes and whatever it holds or stands for."""
+    parts = [str(error), *getattr(error, "__notes__", ())]
+    inner = [*getattr(error, "exceptions", ()), error.__cause__, error.__context__]
+    return "\n".join([*parts, *(told(other) for other in inner if other is not None)])
+
+
+def test_every_run_that_could_not_be_recorded_is_named() -> None:
+    """Two were bought, neither could be written: the ids of both must reach somebody."""
+    made = Submission(refusing("run-0", "run-1"), 2, Pace(2))
+    both_sent = threading.Barrier(2)
+
+    def send(attempt_id: str) -> Outcome:
+        both_sent.wait(WAIT)
+        return accepted(f"run-{made.ids.index(attempt_id)}")
+
+    def commit(effect: Commit) -> None:
+        try:
+            made.recorder.phase(effect)
+        except StateError as error:  # as the sender does
+            if effect.run is not None:
+                error.add_note(f"Run {effect.run.id} was bought, and could not be recorded: keep its id.")
+            raise
+
+    with pytest.raises(BaseException, match=r"run-|sub-exceptions") as raised:
+        Submitter(made.wave, commit, send).run(never)
+    said = told(raised.value)
+    assert [name for name in ("Run run-0", "Run run-1") if name not in said] == []
+
+
+def test_a_store_that_takes_nothing_ends_at_once_and_sends_nothing() -> None:
+    made = Submission(WatchedStore(), 40, Pace(10))
+    made.store.close()
+    sends: list[str] = []
+
+    def send(attempt_id: str) -> Outcome:
+        sends.append(attempt_id)
+        return accepted()
+
+    with pytest.raises(StateError):
+        Submitter(made.wave, made.recorder.phase, send).run(never)
+    assert sends == []
+
+
+def test_a_reason_to_stop_lets_those_in_flight_end_and_starts_nothing_more() -> None:
+    made = Submission(WatchedStore(), 100, Pace(4))
+    under_way, asked = threading.Barrier(5), threading.Event()
+
+    def send(attempt_id: str) -> Outcome:
+        if made.ids.index(attempt_id) < 4:
+            under_way.wait(WAIT)
+            assert asked.wait(WAIT)
+        return accepted(f"run-{made.ids.index(attempt_id)}")
+
+    def stop_reason() -> str:
+        if not asked.is_set():
+            under_way.wait(WAIT)  # all four are on their way
+            threading.Timer(0.1, asked.set).start()  # answers come after the wave has heard of the stop
+        return "SIGTERM"
+
+    Submitter(made.wave, made.recorder.phase, send).run(stop_reason)
+    assert made.wave.stopped == "SIGTERM"
+    last = [steps[-1] for steps in phases(made.store, made.ids).values()]
+    assert last == ["ACCEPTED"] * 4 + ["PREPARED"] * 96
+
+
+def test_an_error_of_a_send_is_raised_and_leaves_the_attempt_open() -> None:
+    made = Submission(WatchedStore(), 1, Pace(1))
+
+    def send(attempt_id: str) -> Outcome:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        Submitter(made.wave, made.recorder.phase, send).run(never)
+    assert [attempt.phase for attempt in made.store.snapshot().open.values()] == [Phase.SENDING]
+
+
+def test_an_empty_wave_is_over() -> None:
+    wave = Wave([], Pace(3), random.Random(1))
+    Submitter(wave, lambda effect: None, lambda attempt_id: accepted()).run(never)
+    assert wave.finished
