@@ -14,8 +14,8 @@ from reconciler.dataframer.outcomes import NotSent, Outcome, Rejected, Unknown
 from state.errors import StateError, StateUnwritable
 from state.records import Phase
 from state.writes import Advance, Write
-from tests.protocol.driver import accepted
 from tests.applying.recording import WatchedStore, begun, creates, phases
+from tests.protocol.driver import accepted
 
 WAIT = 20.0  # seconds that anything here may take
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.changes import Kind
+from reconciler.model.changes import Kind, Outlook
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.events import (
     Done,
@@ -35,6 +35,10 @@ def ending(status: RunStatus | None, **more: Any) -> Ending:
     return Ending("run.a", "r", status, **more)
 
 
+def unknown(standing: str, why: str) -> Unsettled:
+    return Unsettled("run.a", Outlook(standing, why))
+
+
 @pytest.mark.parametrize(
     ("report", "line"),
     [
@@ -49,8 +53,8 @@ def ending(status: RunStatus | None, **more: Any) -> Ending:
         (Report(failures=[Failed("run.a", "rejected", "no")] * 2), "Apply incomplete: nothing changed. 2 refused."),
         (Report(failures=[Failed("run.a", "deferred", "later"), Failed("run.b", "outdated", "x")]),
          "Apply incomplete: nothing changed. 1 not submitted, 1 outdated."),
-        (Report(unsettled=[Unsettled("run.a", "absent", "why")]), "Apply incomplete: nothing changed. 1 unknown."),
-        (Report(failures=[Failed("run.a", "unknown", "why")], unsettled=[Unsettled("run.a", "waiting", "why")]),
+        (Report(unsettled=[unknown("absent", "why")]), "Apply incomplete: nothing changed. 1 unknown."),
+        (Report(failures=[Failed("run.a", "unknown", "why")], unsettled=[unknown("waiting", "why")]),
          "Apply incomplete: nothing changed. 1 unknown."),
         (Report({Kind.CREATE: 0}), "Apply complete: nothing changed."),
     ],
@@ -69,7 +73,10 @@ def test_the_closing_line(report: Report, line: str) -> None:
         (Report(unfinished=1, timed_out=True), "The wait timed out"),
         (Report(unfinished=1), "`reconciler apply` follows them"),
         (Report(interrupted="SIGTERM"), "Interrupted (SIGTERM)"),
-        (Report(unsettled=[Unsettled("run.a", "absent", "resolve run.a --resubmit")]), "resolve run.a --resubmit"),
+        (
+            Report(unsettled=[unknown("absent", "resolve run.a --resubmit")]),
+            "resolve run.a --resubmit",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -161,5 +168,5 @@ def test_no_foreign_text_reaches_a_message_of_the_stream_as_it_is(place: str) ->
 
 @pytest.mark.parametrize("evil", EVILS)
 def test_no_foreign_text_reaches_the_closing_lines_as_it_is(evil: str) -> None:
-    report = Report(unsettled=[Unsettled(f"run.{evil}", "absent", evil)], stopped=evil, unfinished=1)
+    report = Report(unsettled=[Unsettled(f"run.{evil}", Outlook("absent", evil))], stopped=evil, unfinished=1)
     assert [line for line in closing_lines(report, PLAIN) if not line.isprintable()] == []

@@ -137,7 +137,14 @@ def test_unmet_drift_and_diagnostics() -> None:
     )
     found = plan_json(made, (None, None))
     assert found["unmet"] == [
-        {"address": "run.a", "kind": "failed", "reason": "why", "run_id": "r1", "source": {"file": "f.toml", "line": 3}}
+        {
+            "address": "run.a",
+            "kind": "failed",
+            "reason": "why",
+            "run_id": "r1",
+            "outlook": None,
+            "source": {"file": "f.toml", "line": 3},
+        }
     ]
     assert found["drift"] == [
         {
