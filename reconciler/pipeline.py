@@ -78,7 +78,8 @@ class _Planning:
         found += observed.diagnostics
         busy = store is not None and store.holder() is not None
         snapshot, verdicts = self._foresee(snapshot, observed, busy)
-        foreseen = {a: outlook(a, verdict) for a, verdict in verdicts.items()}
+        resubmits = self._project.settings.resubmit_absent_after is not None
+        foreseen = {a: outlook(a, verdict, resubmits=resubmits) for a, verdict in verdicts.items()}
         recorded = lay_over(snapshot, (), observed, busy, foreseen)
         needy = [*needs_history(instances, recorded, options.replace), *(owed.address for owed in snapshot.owed)]
         history = store.attempts(needy) if store and needy else []

@@ -53,8 +53,10 @@ class Verdict:
     dead_at: float = 0.0
 
 
-def outlook(address: str, verdict: Verdict) -> Outlook:
-    """What a plan or a report says of a submission."""
+def outlook(address: str, verdict: Verdict, *, resubmits: bool = False) -> Outlook:
+    """What a plan or a report says of a submission. ``resubmits``: absent ones are sent again without a question."""
+    if resubmits and verdict.standing is Standing.ABSENT:
+        return Outlook(verdict.standing.value, f"{verdict.why}; sent again by itself, as resubmit_absent_after allows")
     candidates = tuple(
         Candidate(run.id, run.status, run.samples_completed, run.created_at, run.created_by_email)
         for run in verdict.candidates

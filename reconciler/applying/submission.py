@@ -95,7 +95,6 @@ Effect = Commit | Send
 
 @dataclass(slots=True)
 class _State:
-    ready_at: float = 0.0
     not_sent: int = 0
     later: int = 0
     giving_up: bool = False
@@ -134,8 +133,7 @@ class Wave:
         """When a Tick may start something that waits now; None if only an answer can."""
         if self.stopped or not self._waiting or self._in_flight >= self._limit():
             return None
-        soonest = min(self._states[attempt_id].ready_at for attempt_id in self._waiting)
-        return max(soonest, self._paused_until, self._next_send)
+        return max(self._paused_until, self._next_send)
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take one event; ``now`` in seconds of a monotonic clock."""
@@ -155,15 +153,10 @@ class Wave:
 
     def _start(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        passed = 0
-        while self._waiting and not self.stopped and self._in_flight < self._limit() and passed < len(self._waiting):
+        while self._waiting and not self.stopped and self._in_flight < self._limit():
             if now < self._paused_until or now < self._next_send:
                 break
             attempt_id = self._waiting.popleft()
-            if self._states[attempt_id].ready_at > now:
-                self._waiting.append(attempt_id)
-                passed += 1
-                continue
             self._in_flight += 1
             self._probe = attempt_id if self._streak >= UNKNOWN_STREAK else ""
             if self.pace.rate:
@@ -179,7 +172,7 @@ class Wave:
             return [Send(attempt_id)]
         self._in_flight -= 1
         if event.phase is Phase.PREPARED and not state.giving_up and not self.stopped:
-            self._waiting.append(attempt_id)
+            self._waiting.appendleft(attempt_id)  # first again: a service that is down is found out with a few
         else:
             self.outcomes[attempt_id] = event.phase
             self.notes[attempt_id] = state.note
@@ -218,7 +211,8 @@ class Wave:
     def _not_sent(self, attempt_id: str, state: _State, why: str, now: float) -> Effect:
         state.note = why
         state.not_sent += 1
-        state.ready_at = now + self._backoff(state.not_sent)
+        # The others would not get through either.
+        self._paused_until = max(self._paused_until, now + self._backoff(state.not_sent))
         if state.not_sent >= NOT_SENT_TRIES:
             state.giving_up = True
             self.stopped = self.stopped or f"the service can't be reached ({why})"

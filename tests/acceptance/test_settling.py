@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 
 import pytest
@@ -169,3 +170,17 @@ def test_a_storm_converges_to_each_run_once(project: Project, service: FakeServi
     wanted = Counter(range(100, 100 + count))
     assert Counter(made.body["number_of_samples"] for made in service.runs.values()) == wanted
     assert sorted(recorded(project)) == sorted(service.run_ids)
+
+
+def test_what_is_absent_is_sent_again_by_itself_where_that_is_declared(project: Project, service: FakeService) -> None:
+    project.env |= SOON
+    service.script_create(answers.dropped(creates=False))
+    project.declare(run("a"), apply='resubmit_absent_after = "1s"')
+    project.apply("--no-wait", code=6)
+    time.sleep(2.5)
+    assert "sent again by itself" in said(project.expect(0, "plan"))
+    for _ in range(3):
+        project.run("apply", "--auto-approve")
+    assert len(service.creates) == 2
+    assert recorded(project) == service.run_ids
+    project.settled()

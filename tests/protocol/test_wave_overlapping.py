@@ -88,6 +88,16 @@ def test_unreachable_gives_up_resumably() -> None:
     assert "can't be reached" in done.wave.stopped
 
 
+@pytest.mark.parametrize("down", [NotSent("refused"), Later(429, "slow", None)], ids=repr)
+def test_a_service_that_is_down_is_found_out_with_a_few(down: Outcome) -> None:
+    """Nobody hurries ahead of the back-off, and those that failed are tried again before others are tried at all."""
+    done = drive(lambda *_: down, 500, Pace(parallelism=10))
+    assert len({attempt_id for _, attempt_id in done.sent_at}) <= 20
+    assert done.wave.stopped
+    assert done.now < 200.0
+    assert set(done.durable.values()) == {Phase.PREPARED}
+
+
 @pytest.mark.parametrize("parallelism", [1, 2, 3, 10])
 def test_three_unknowns_in_a_row_pause_everybody_then_one_probe_lets_them_go_on(parallelism: int) -> None:
     """Those that were under way when the third came back are no probes."""
