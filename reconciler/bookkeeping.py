@@ -65,6 +65,9 @@ def _settled(settler: Settler) -> Iterable[str]:
     settled = settler.settle()
     for attempt_id, verdict in settled.verdicts.items():
         address = settled.attempts[attempt_id].address
+        if attempt_id in settled.resubmitted:
+            yield f"{address}: nothing came of its submission; the next apply sends it again"
+            continue
         certain = verdict.standing is Standing.ADOPT and verdict.confirmed and verdict.run
         yield (
             f"{address}: run {verdict.run.id} is adopted"

@@ -112,7 +112,11 @@ class _Apply:
                 self._followed.add(run.id)
                 self._tools.tell(Submitted(attempt.address, run.id, self._unknown.get(attempt_id, Kind.CREATE)))
                 self._follower.add([Target(attempt.address, run.id)])  # one that rests already is reported as well
-            if verdict.standing is Standing.ADOPT and verdict.confirmed and attempt_id in self._unknown:
+            if attempt_id in settled.resubmitted:
+                self._unknown.pop(attempt_id, None)
+                self._teller.report.resubmitted.append(attempt.address)
+                self._tools.tell(Told(f"{attempt.address}: nothing came of its submission; it may be sent again"))
+            elif verdict.standing is Standing.ADOPT and verdict.confirmed and attempt_id in self._unknown:
                 self._teller.report.count(self._unknown.pop(attempt_id))
             elif attempt_id not in before:
                 self._tools.tell(Told(f"{attempt.address}: unknown so far; {in_words(attempt.address, verdict)}"))

@@ -100,15 +100,18 @@ class Examiner:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a pass found: verdicts by attempt id, and the attempts that they are about."""
+    """What a pass found: verdicts by attempt id, the attempts that they are about, and those of them that were absent
+    and may be sent again without a question.
+    """
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     attempts: Mapping[str, AttemptRecord] = field(default_factory=dict)
+    resubmitted: frozenset[str] = frozenset()
 
     def open(self) -> Iterable[tuple[AttemptRecord, Verdict]]:
         """Submissions that are still not certain."""
         for attempt_id, verdict in self.verdicts.items():
-            if not (verdict.standing is Standing.ADOPT and verdict.confirmed):
+            if not (verdict.standing is Standing.ADOPT and verdict.confirmed) and attempt_id not in self.resubmitted:
                 yield self.attempts[attempt_id], verdict
 
 
@@ -141,7 +144,10 @@ class Settler:
         attempts = {attempt.attempt_id: attempt for attempt in snapshot.open.values()}
         for attempt_id, verdict in verdicts.items():
             self._record(attempts[attempt_id], verdict)
-        self.settled = Settled(verdicts, attempts)
+        again = {a for a, verdict in verdicts.items() if self._is_sent_again(attempts[a], verdict)}
+        for attempt_id in again:
+            self._recorder.resubmit(attempts[attempt_id], "absent, and [apply] resubmit_absent_after allows it")
+        self.settled = Settled(verdicts, attempts, frozenset(again))
         self.due = self._next()
         return self.settled
 
@@ -160,11 +166,9 @@ class Settler:
                 self._recorder.adopt(attempt, verdict.run, verdict.confirmed)
         elif attempt.provisional:
             self._recorder.reopen(attempt, verdict.why)
-        elif verdict.standing is Standing.ABSENT and self._may_resubmit(attempt):
-            self._recorder.resubmit(attempt, "absent, and [apply] resubmit_absent_after allows it")
 
-    def _may_resubmit(self, attempt: AttemptRecord) -> bool:
-        if self._resubmit_after is None:
+    def _is_sent_again(self, attempt: AttemptRecord, verdict: Verdict) -> bool:
+        if verdict.standing is not Standing.ABSENT or self._resubmit_after is None:
             return False
         since = _epoch(attempt.settled_at) or self._examiner.clock()
         return self._examiner.clock() >= since + self._resubmit_after

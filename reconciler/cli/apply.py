@@ -99,8 +99,12 @@ def apply(
                 telling.stop()
         code = code_of(report) or standing_code(made, strict)
         telling.close(report, code)
+        if interruption():
+            ctx.exit(code)
+        if report.resubmitted and not planfile:
+            continue  # [apply] resubmit_absent_after: the next plan buys them
         open_ones = [(item.address, item.outlook) for item in report.unsettled]
-        if interruption() or not (asking and ask(session, project, open_ones)):
+        if not (asking and ask(session, project, open_ones)):
             ctx.exit(code)
 
 

@@ -32,7 +32,7 @@ def code_of(report: Report) -> int:
         return ERROR
     if report.troubles("outdated"):
         return OUTDATED
-    if report.unsuccessful or report.troubles("deferred") or report.timed_out:
+    if report.unsuccessful or report.troubles("deferred") or report.timed_out or report.resubmitted:
         return UNSUCCESSFUL
     return DONE
 

@@ -95,6 +95,7 @@ class Report:
     endings: list[Ending] = field(default_factory=list)
     failures: list[Failed] = field(default_factory=list)
     unsettled: list[Unsettled] = field(default_factory=list)
+    resubmitted: list[str] = field(default_factory=list)  # absent ones that the next plan buys again
     unfinished: int = 0  # followed runs that still work
     timed_out: bool = False
     interrupted: str = ""  # the signal's name

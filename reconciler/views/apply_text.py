@@ -80,7 +80,11 @@ def _closing(report: Report, paint: Paint) -> Iterator[str]:
     )
     failed = [f"{count:,} {_TROUBLES[trouble]}" for trouble, count in troubles.items()]
     failed += [f"{len(report.unsettled):,} unknown"] if report.unsettled else []
-    title = "Apply incomplete" if troubles or report.unsettled or report.interrupted else "Apply complete"
+    title = (
+        "Apply incomplete"
+        if troubles or report.unsettled or report.resubmitted or report.interrupted
+        else "Apply complete"
+    )
     first = ", ".join(done) or "nothing changed"
     second = ", ".join([*ends, *working, *failed])
     line = f"{title}: {first}.{f' {second}.' if second else ''}"
@@ -105,6 +109,8 @@ def _advice(report: Report) -> Iterator[str]:
         yield f"! {unsettled.address}: nobody knows yet whether it was bought; {unsettled.outlook.why}"
     if report.unsettled:
         yield "What is unknown is never sent again by itself; `reconciler apply` looks again."
+    for address in report.resubmitted:
+        yield f"{address}: nothing came of its submission; the next plan buys it."
     if report.troubles("outdated"):
         yield "Something changed since the plan was made. Plan again, and review that."
     if report.stopped:
