@@ -127,7 +127,7 @@ def claims_of(pendings: Sequence[Pending], fitting: Mapping[str, Sequence[str]])
         for kind in dict.fromkeys(pending.kind for pending in members):
             equals = [pending for pending in members if pending.kind == kind]
             mine = certain.get(kind, [])
-            owned = _deal(equals, mine)
+            owned = _deal(equals, mine, fitting)
             for pending in equals:
                 may_be = tuple(run_id for run_id in fitting[pending.attempt_id] if run_id not in mine)
                 claims[pending.attempt_id] = Claim(owned.get(pending.attempt_id), may_be, _SHARED)
@@ -167,11 +167,29 @@ def _connected(
         yield members, rivals, {group: groups[group] for group in component}
 
 
-def _deal(members: Sequence[Pending], certain: Sequence[str]) -> dict[str, str]:
-    """Give a kind's runs to its members; one that was adopted before keeps its run."""
-    dealt = {pending.attempt_id: pending.run_id for pending in members if pending.run_id in certain and pending.run_id}
-    left = [run_id for run_id in certain if run_id not in dealt.values()]
+def _deal(members: Sequence[Pending], certain: Sequence[str], fitting: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Give a kind's runs to its members, each to one that it fits: their baselines may differ. One that was adopted
+    before keeps its run, if that is possible. By attempt id.
+    """
+    holder: dict[str, str] = {}  # of a run
+    held: dict[str, str] = {}  # by a member
+    of_run = {run_id: [p.attempt_id for p in members if run_id in fitting[p.attempt_id]] for run_id in certain}
+
+    def give(run_id: str, tried: set[str]) -> bool:
+        free = [member for member in of_run[run_id] if member not in held]
+        for member in free[:1] or of_run[run_id]:
+            if member in tried:
+                continue
+            tried.add(member)
+            if member not in held or give(held[member], tried):
+                holder[run_id], held[member] = member, run_id
+                return True
+        return False
+
     for pending in members:
-        if pending.attempt_id not in dealt and left:
-            dealt[pending.attempt_id] = left.pop(0)
-    return dealt
+        if pending.run_id in of_run and pending.attempt_id in of_run[pending.run_id]:
+            holder[pending.run_id], held[pending.attempt_id] = pending.attempt_id, pending.run_id
+    for run_id in certain:
+        if run_id not in holder:
+            give(run_id, set())
+    return {member: run_id for run_id, member in holder.items()}

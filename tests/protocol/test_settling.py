@@ -170,3 +170,12 @@ def test_many_equal_submissions_are_settled_quickly() -> None:
     found = verdicts(many, [run(f"r{n}", **A) for n in range(400)], 901.0)
     assert {verdict.standing for verdict in found.values()} == {Standing.ADOPT}
     assert len({verdict.run.id for verdict in found.values() if verdict.run}) == 400
+
+
+def test_a_run_goes_to_an_equal_submission_that_can_have_made_it() -> None:
+    """The second one was sent when r1 was there already."""
+    both = [pending("later", baseline=["r1"], **A), pending("sooner", **A)]
+    found = standing(verdicts(both, [run("r1", **A), run("r2", **A)], 901.0))
+    assert found == {"later": (Standing.ADOPT, "r2"), "sooner": (Standing.ADOPT, "r1")}
+    alone = standing(verdicts(both, [run("r1", **A)], 901.0))
+    assert alone == {"later": (Standing.ABSENT, None), "sooner": (Standing.ADOPT, "r1")}
