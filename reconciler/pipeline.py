@@ -83,9 +83,13 @@ class _Planning:
         recorded = lay_over(snapshot, (), observed, busy, foreseen)
         needy = [*needs_history(instances, recorded, options.replace), *(owed.address for owed in snapshot.owed)]
         history = store.attempts(needy) if store and needy else []
-        recorded = lay_over(snapshot, history, observed, busy, foreseen)
-        if self._asked:
-            wanted = unanswered([item for item in instances if item.address in set(needy)], recorded, observed)
+        if history:
+            recorded = lay_over(snapshot, history, observed, busy, foreseen)
+        wanted: list[str] = []
+        if self._asked and needy:
+            asking = set(needy)
+            wanted = unanswered([item for item in instances if item.address in asking], recorded, observed)
+        if self._asked and wanted:
             observed = fetch(self._asked, observed, wanted)
             recorded = lay_over(snapshot, history, observed, busy, foreseen)
         decisions = diff(instances, recorded, options.replace)

@@ -83,11 +83,11 @@ class MemoryStore:
     # -- reading --------------------------------------------------------------------------------------------------
 
     def meta(self) -> Meta:
-        with self._using():
+        with self:
             return self._shared.meta
 
     def snapshot(self) -> Snapshot:
-        with self._using():
+        with self:
             pointed = ((address, instance.attempt_id) for address, instance in self._instances.items())
             unpaid = (owed for owed in self._owed.values() if owed.paid_at is None)
             return Snapshot(
@@ -101,41 +101,41 @@ class MemoryStore:
             )
 
     def attempts(self, addresses: Iterable[str] | None = None) -> list[AttemptRecord]:
-        with self._using():
+        with self:
             if addresses is None:
                 return _sorted(self._attempts.values())
             wanted = set(addresses)
             return _sorted(attempt for attempt in self._attempts.values() if attempt.address in wanted)
 
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
-        with self._using():
+        with self:
             return _sorted(self._attempts[self._runs[run_id]] for run_id in set(run_ids) if run_id in self._runs)
 
     def newest_runs(self, limit: int) -> list[AttemptRecord]:
-        with self._using():
+        with self:
             runs = (one for one in self._attempts.values() if one.run_id is not None and one.gone_at is None)
             return sorted(runs, key=_age, reverse=True)[:limit]
 
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
-        with self._using():
+        with self:
             return self._baselines.get(baseline_id)
 
     def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
-        with self._using():
+        with self:
             return [action for action in self._plan_actions.values() if action.plan_id == plan_id]
 
     def events(self, address: str | None = None) -> list[EventRecord]:
-        with self._using():
+        with self:
             return [event for event in self._events.values() if address in (None, event.address)]
 
     def journal(self, attempt_id: str | None = None) -> list[JournalRecord]:
-        with self._using():
+        with self:
             return [step for step in self._journal if attempt_id in (None, step.attempt_id)]
 
     # -- writing --------------------------------------------------------------------------------------------------
 
     def commit(self, writes: Sequence[Write]) -> int:
-        with self._using():
+        with self:
             shared, steps = self._shared, len(self._journal)
             decided = any(map(is_decision, writes))
             if decided:
@@ -260,18 +260,22 @@ class MemoryStore:
         return self._locks.holder
 
     def unlock(self, lock_id: str) -> Holder:
-        with self._using():
+        with self:
             return self._locks.abolish(lock_id)
 
     def close(self) -> None:
         self._closed = True
 
-    @contextmanager
-    def _using(self) -> Iterator[None]:
-        with self._guard:
-            if self._closed:
-                raise invalid("The store is closed.")
-            yield
+    # Used as a context: one thread at a time, as long as the store is open. A generator would cost more than the work.
+
+    def __enter__(self) -> None:
+        self._guard.acquire()
+        if self._closed:
+            self._guard.release()
+            raise invalid("The store is closed.")
+
+    def __exit__(self, *_: object) -> None:
+        self._guard.release()
 
 
 def _sorted(attempts: Iterable[AttemptRecord]) -> list[AttemptRecord]:

@@ -58,19 +58,21 @@ def observe(attempt: AttemptRecord, write: Observe) -> AttemptRecord:
     gone_at = attempt.gone_at
     if write.gone is not None:
         gone_at = (gone_at or write.at) if write.gone else None
-    return dataclasses.replace(
-        attempt,
-        status=attempt.status if final else _either(write.status, attempt.status),
-        samples_completed=_samples(write.samples_completed, attempt.samples_completed, final),
-        samples_failed=_samples(write.samples_failed, attempt.samples_failed, final),
-        total_cost=attempt.total_cost if write.total_cost is None else write.total_cost,
-        spec_version=attempt.spec_version if write.spec_version is None else write.spec_version,
-        reported_json=_either(write.reported_json, attempt.reported_json),
-        files_json=_either(write.files_json, attempt.files_json),
-        run_created_at=_either(write.run_created_at, attempt.run_created_at),
-        run_completed_at=_either(write.run_completed_at, attempt.run_completed_at),
-        gone_at=gone_at,
-    )
+    seen: dict[str, Any] = {
+        "status": attempt.status if final else _either(write.status, attempt.status),
+        "samples_completed": _samples(write.samples_completed, attempt.samples_completed, final),
+        "samples_failed": _samples(write.samples_failed, attempt.samples_failed, final),
+        "total_cost": attempt.total_cost if write.total_cost is None else write.total_cost,
+        "spec_version": attempt.spec_version if write.spec_version is None else write.spec_version,
+        "reported_json": _either(write.reported_json, attempt.reported_json),
+        "files_json": _either(write.files_json, attempt.files_json),
+        "run_created_at": _either(write.run_created_at, attempt.run_created_at),
+        "run_completed_at": _either(write.run_completed_at, attempt.run_completed_at),
+        "gone_at": gone_at,
+    }
+    # Most reports say nothing new, and a copy costs more than the comparison.
+    new = {name: value for name, value in seen.items() if getattr(attempt, name) != value}
+    return dataclasses.replace(attempt, **new) if new else attempt
 
 
 def _either(new: str | None, old: str | None) -> str | None:

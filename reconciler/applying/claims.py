@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.applying.matching import Group, certain_runs, components, groups_of, matching_size
@@ -36,11 +36,11 @@ class Pending:
     not_before: float  # the service's clock: a run that is older is not ours
     deadline: float
     run_id: str | None = None  # adopted provisionally
+    kind: Hashable = field(init=False)  # equal for submissions that can't be told apart
 
-    @property
-    def kind(self) -> Hashable:
-        """Equal for submissions that can't be told apart."""
-        return canonical_json({name: normal(value) for name, value in self.body.items()})
+    def __post_init__(self) -> None:
+        same = canonical_json({name: normal(value) for name, value in self.body.items()})
+        object.__setattr__(self, "kind", same)
 
 
 def is_candidate(pending: Pending, run: Run, created_at: float | None) -> bool:

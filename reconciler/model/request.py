@@ -15,7 +15,7 @@ FieldValue = str | int | bool | tuple[str, ...]
 Fields = tuple[tuple[str, FieldValue], ...]
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 
 def canonical_json(value: object) -> str:

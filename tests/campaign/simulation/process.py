@@ -61,10 +61,12 @@ class Process:
         recorded = lay_over(snapshot, (), observed, False)
         needy = [*needs_history(instances, recorded), *(owed.address for owed in snapshot.owed)]
         history = store.attempts(needy) if needy else []
-        recorded = lay_over(snapshot, history, observed, False)
+        if history:
+            recorded = lay_over(snapshot, history, observed, False)
         wanted = unanswered([item for item in instances if item.address in needy], recorded, observed)
-        observed = fetch(client, observed, wanted)
-        decisions = diff(instances, lay_over(snapshot, history, observed, False))
+        if wanted:
+            recorded = lay_over(snapshot, history, fetch(client, observed, wanted), False)
+        decisions = diff(instances, recorded)
         meta = snapshot.meta
         return Plan(
             f"plan-{self.world.random.getrandbits(64)}", "0", self.world.text(), _BASE_URL, meta.lineage, meta.serial,

@@ -86,12 +86,16 @@ class World:
     sending: Origin | None = None  # whose create call is on its way
     while_sending: Callable[[], None] | None = None  # what somebody else does at that moment
     _ids: int = 0
+    _told_at: float = 0.0
+    _text: str = ""
 
     def time(self) -> float:
         return self.now
 
     def text(self) -> str:
-        return iso(self.now)
+        if self._told_at != self.now:
+            self._told_at, self._text = self.now, iso(self.now)
+        return self._text
 
     def sleep(self, seconds: float) -> None:
         self.pass_time(seconds)
