@@ -15,7 +15,7 @@ from reconciler.model.address import Address
 from reconciler.model.changes import FieldChange
 from reconciler.model.errors import UsageError
 from reconciler.model.request import Instance
-from reconciler.model.run import Run
+from reconciler.model.run import Run, is_final
 from reconciler.pipeline import PlanOptions, make_plan
 from reconciler.planning.comparison import compare, satisfies, works_on
 from reconciler.planning.refresh import Observed, fetch, refresh
@@ -42,9 +42,13 @@ def refresh_state(project: Project, tell: Tell, *, accept_missing: bool = False)
     """
     with books(project, "refresh", tell) as opened:
         store = opened.store
-        observed = refresh(opened.client, store.snapshot(), now(), accept_missing=accept_missing)
+        before = store.snapshot()
+        working = {a.run_id for a in before.current.values() if not is_final(a.status)}
+        observed = refresh(opened.client, before, now(), accept_missing=accept_missing)
         opened.recorder.observe(list(observed.reports.values()))
-        unread = [a.run_id for a in store.snapshot().current.values() if a.run_id and a.status and not a.reported_json]
+        resting = {run_id for run_id, report in observed.reports.items() if is_final(report.status)} & working
+        current = store.snapshot().current.values()
+        unread = [a.run_id for a in current if a.run_id and (a.run_id in resting or _is_unread(a))]
         details = fetch(opened.client, Observed(observed.at), unread)
         opened.recorder.observe(list(details.reports.values()))
         done = Refreshed(len(observed.reports))
@@ -59,6 +63,12 @@ def refresh_state(project: Project, tell: Tell, *, accept_missing: bool = False)
             except StateLocked as problem:
                 done.told.append(f"What is unknown was not settled: {problem.message}")
         return done
+
+
+def _is_unread(attempt: AttemptRecord) -> bool:
+    """Whether a run was only ever seen in lists: its parameters and files come with a GET."""
+    unread = not attempt.reported_json or (is_final(attempt.status) and not attempt.files_json)
+    return attempt.status is not None and attempt.gone_at is None and unread
 
 
 def _settled(settler: Settler) -> Iterable[str]:

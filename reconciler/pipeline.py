@@ -77,9 +77,10 @@ class _Planning:
         found += self._project.desired.diagnostics
         found += observed.diagnostics
         busy = store is not None and store.holder() is not None
+        opened = snapshot.open
         snapshot, verdicts = self._foresee(snapshot, observed, busy)
         resubmits = self._project.settings.resubmit_absent_after is not None
-        foreseen = {a: outlook(a, verdict, resubmits=resubmits) for a, verdict in verdicts.items()}
+        foreseen = {a: outlook(opened[a], verdict, resubmits=resubmits) for a, verdict in verdicts.items()}
         recorded = lay_over(snapshot, (), observed, busy, foreseen)
         needy = [*needs_history(instances, recorded, options.replace), *(owed.address for owed in snapshot.owed)]
         history = store.attempts(needy) if store and needy else []
@@ -127,13 +128,16 @@ class _Planning:
         return guard(actions, Listing(observed.listed, None), spoken_for) if guard else []
 
     def _rescued(self) -> list[Diagnostic]:
-        waiting = (
-            rescue(self._project, self._store.meta().lineage).waiting(self._store.meta().lineage) if self._store else []
-        )
+        if self._store is None:
+            return []
+        lineage = self._store.meta().lineage
+        waiting = rescue(self._project, lineage).waiting(lineage)
+        recorded = {a.run_id for a in self._store.attempts_of_runs(i.run_id for i in waiting)} if waiting else set()
         said = "It could not be recorded when it was bought, and is recorded by the next apply or refresh."
         return [
             Diagnostic(Severity.WARNING, "A rescued run", f"Run {item.run_id}: {said}", address=item.address)
             for item in waiting
+            if item.run_id not in recorded
         ]
 
     def _heading(self, busy: bool) -> tuple[str, ...]:
@@ -252,7 +256,9 @@ def refuse_errors(made: Plan) -> None:
 
 
 def has_unsettled(project: Project) -> bool:
-    """Whether submissions have to be settled, or rescued runs to be recorded, whatever the plan says."""
+    """Whether submissions have to be settled, or runs to be recorded that were rescued, or that came to rest while
+    nobody looked, whatever the plan says.
+    """
     store = project.open_state_if_any()
     if store is None:
         return False
@@ -260,7 +266,8 @@ def has_unsettled(project: Project) -> bool:
         snapshot = store.snapshot()
     finally:
         store.close()
-    return bool(snapshot.open or rescue(project, snapshot.meta.lineage).waiting(snapshot.meta.lineage))
+    unfinished = any(a.run_id and not is_final(a.status) and not a.gone_at for a in snapshot.current.values())
+    return bool(unfinished or snapshot.open or rescue(project, snapshot.meta.lineage).waiting(snapshot.meta.lineage))
 
 
 def working_runs(made: Plan) -> int:

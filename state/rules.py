@@ -26,6 +26,9 @@ OBSERVED_COLUMNS = (
     "run_completed_at",
     "gone_at",
 )
+_DETAILS = tuple(
+    name for name in OBSERVED_COLUMNS if name not in ("status", "samples_completed", "samples_failed", "gone_at")
+)
 
 
 def check_attempt(before: AttemptRecord | None, after: AttemptRecord) -> None:
@@ -62,20 +65,19 @@ def observe(attempt: AttemptRecord, write: Observe) -> AttemptRecord:
         "status": attempt.status if final else _either(write.status, attempt.status),
         "samples_completed": _samples(write.samples_completed, attempt.samples_completed, final),
         "samples_failed": _samples(write.samples_failed, attempt.samples_failed, final),
-        "total_cost": attempt.total_cost if write.total_cost is None else write.total_cost,
-        "spec_version": attempt.spec_version if write.spec_version is None else write.spec_version,
-        "reported_json": _either(write.reported_json, attempt.reported_json),
-        "files_json": _either(write.files_json, attempt.files_json),
-        "run_created_at": _either(write.run_created_at, attempt.run_created_at),
-        "run_completed_at": _either(write.run_completed_at, attempt.run_completed_at),
         "gone_at": gone_at,
     }
+    # A report from before the run came to rest may arrive late: it only fills what is not known.
+    late = final and write.status is not None and write.status not in FINAL_STATUSES
+    for name in _DETAILS:
+        told, known = getattr(write, name), getattr(attempt, name)
+        seen[name] = _either(known, told) if late else _either(told, known)
     # Most reports say nothing new, and a copy costs more than the comparison.
     new = {name: value for name, value in seen.items() if getattr(attempt, name) != value}
     return dataclasses.replace(attempt, **new) if new else attempt
 
 
-def _either(new: str | None, old: str | None) -> str | None:
+def _either(new: Any, old: Any) -> Any:
     return old if new is None else new
 
 

@@ -28,6 +28,7 @@ _ACCEPT_SQL = (
 )
 _POINT_SQL = "UPDATE instances SET attempt_id = ? WHERE address = (SELECT address FROM attempts WHERE attempt_id = ?)"
 _FINAL = "status IN ({})".format(", ".join(f"'{status}'" for status in FINAL_STATUSES))
+_LATE = f"{_FINAL} AND :{_FINAL.replace(' IN', ' NOT IN')}"  # a report from before the run came to rest
 _OBSERVE_SQL = (
     f"UPDATE attempts SET status = CASE WHEN {_FINAL} THEN status ELSE coalesce(:status, status) END, "
     + ", ".join(
@@ -35,7 +36,7 @@ _OBSERVE_SQL = (
         for name in ("samples_completed", "samples_failed")
     )
     + "".join(
-        f", {name} = coalesce(:{name}, {name})"
+        f", {name} = CASE WHEN {_LATE} THEN coalesce({name}, :{name}) ELSE coalesce(:{name}, {name}) END"
         for name in OBSERVED_COLUMNS
         if name not in ("status", "samples_completed", "samples_failed", "gone_at")
     )

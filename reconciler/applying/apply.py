@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 
@@ -16,8 +17,9 @@ from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
 from reconciler.model.errors import PlanError, PlanOutdated, ServiceError
 from reconciler.model.events import Failed, Report, Started, Submitted, Told, Unsettled
+from reconciler.model.request import Lifecycle
 from reconciler.model.run import Run, is_final
-from state.records import UNTRACKED, Phase, Snapshot
+from state.records import UNTRACKED, AttemptRecord, Phase, Snapshot
 
 _FULL_SECONDS = 5.0  # between two looks whether there is room again
 
@@ -74,8 +76,7 @@ class _Apply:
         if options.wait_seconds != 0:
             self._follow()
         report.unsettled = [
-            Unsettled(attempt.address, outlook(attempt.address, verdict))
-            for attempt, verdict in tools.settler.settled.open()
+            Unsettled(attempt.address, outlook(attempt, verdict)) for attempt, verdict in tools.settler.settled.open()
         ]
         report.unfinished = len(self._follower.active)
         report.interrupted = tools.interruption()
@@ -116,8 +117,8 @@ class _Apply:
                 self._unknown.pop(attempt_id, None)
                 self._teller.report.resubmitted.append(attempt.address)
                 self._tools.tell(Told(f"{attempt.address}: nothing came of its submission; it may be sent again"))
-            elif verdict.standing is Standing.ADOPT and verdict.confirmed and attempt_id in self._unknown:
-                self._teller.report.count(self._unknown.pop(attempt_id))
+            elif verdict.standing is Standing.ADOPT and verdict.confirmed:
+                self._teller.report.count(self._unknown.pop(attempt_id, Kind.CREATE))
             elif attempt_id not in before:
                 self._tools.tell(Told(f"{attempt.address}: unknown so far; {in_words(attempt.address, verdict)}"))
 
@@ -258,16 +259,19 @@ class _Apply:
                 raise AssertionError("a purchase is submitted, never done here")
 
     def _watch_standing(self) -> None:
-        """Runs that work already are followed as well."""
-        if self._options.wait_seconds == 0:
-            return
-        for item in self._plan.unchanged:
-            progress = item.progress
-            if progress and not is_final(progress.status):
-                self._follower.add([Target(item.address, progress.run_id, progress.samples, item.min_samples)])
-        for action in self._plan.actions:
-            if action.kind is Kind.UPDATE and action.subject and not is_final(action.subject.status):
-                self._follower.add([_target(action, action.subject.run_id)])
+        """Every current run that is not recorded as final is followed, or, where nobody waits, looked at once: also one
+        that came to rest while nobody looked, and one that was rescued.
+        """
+        snapshot = self._tools.store.snapshot()
+        standing = [
+            Target(address, attempt.run_id, _asked(attempt), _least(snapshot, address))
+            for address, attempt in snapshot.current.items()
+            if attempt.run_id and not is_final(attempt.status) and not attempt.gone_at
+        ]
+        if self._options.wait_seconds != 0:
+            self._follower.add(standing)
+        elif left := [target for target in standing if target.run_id not in self._follower.active]:
+            self._ender.settle(self._follower.once(left))
 
     def _may_go_on(self) -> bool:
         late = self._deadline is not None and time.monotonic() >= self._deadline and self._options.wait_seconds != 0
@@ -278,6 +282,15 @@ def _unfinished(snapshot: Snapshot) -> int:
     """How many runs of the state work, or may: those that are to be stopped, and unknown submissions, included."""
     working = {a.attempt_id for a in snapshot.current.values() if not is_final(a.status) and not a.gone_at}
     return len(working | {attempt.attempt_id for attempt in snapshot.open.values()}) + len(snapshot.owed)
+
+
+def _asked(attempt: AttemptRecord) -> int | None:
+    samples = json.loads(attempt.sent_json).get("number_of_samples")
+    return samples if isinstance(samples, int) else None
+
+
+def _least(snapshot: Snapshot, address: str) -> int:
+    return Lifecycle.from_json(snapshot.instances[address].lifecycle_json).min_samples
 
 
 def _target(action: Action, run_id: str) -> Target:

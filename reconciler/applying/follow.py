@@ -79,6 +79,14 @@ class Follower:
                 self._interruption.wait(self._interval(deadline))
         return endings
 
+    def once(self, targets: Iterable[Target]) -> list[Ending]:
+        """Look at these once; those that still work are followed from then on. Returns the others."""
+        before, self.active = self.active, {target.run_id: target for target in targets}
+        try:
+            return self._look()
+        finally:
+            self.active = before | self.active
+
     def _interval(self, deadline: float | None) -> float:
         elapsed = time.monotonic() - self._started
         seconds = min(max(elapsed * _SHARE, _SHORTEST_SECONDS), _LONGEST_SECONDS)

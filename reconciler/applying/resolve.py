@@ -93,4 +93,5 @@ def _resubmit(attempt: AttemptRecord, verdict: Verdict, *, exact: bool, now: flo
             raise UsageError(f"{attempt.address} can't be sent again yet: {in_words(attempt.address, verdict)}.{wait}")
         return f"{attempt.address}: left as it is; {in_words(attempt.address, verdict)}"
     recorder.resubmit(attempt, "to be sent again, as a person decided")
-    return f"{attempt.address}: the next apply sends it again"
+    also = f", although {len(verdict.candidates)} run(s) may be its" if verdict.candidates else ""
+    return f"{attempt.address}: the next apply sends it again{also}, which buys one more run"

@@ -15,6 +15,7 @@ from typing import Final
 from reconciler.applying.claims import Claim, Pending, claims_of, doubted, fits, near_runs
 from reconciler.model.changes import Candidate, Outlook
 from reconciler.model.run import Run
+from state.records import AttemptRecord
 
 SETTLE_SECONDS: Final = 60.0
 DEAD_SECONDS: Final = 900.0
@@ -53,16 +54,17 @@ class Verdict:
     dead_at: float = 0.0
 
 
-def outlook(address: str, verdict: Verdict, *, resubmits: bool = False) -> Outlook:
+def outlook(attempt: AttemptRecord, verdict: Verdict, *, resubmits: bool = False) -> Outlook:
     """What a plan or a report says of a submission. ``resubmits``: absent ones are sent again without a question."""
     if resubmits and verdict.standing is Standing.ABSENT:
         return Outlook(verdict.standing.value, f"{verdict.why}; sent again by itself, as resubmit_absent_after allows")
     candidates = tuple(
         Candidate(run.id, run.status, run.samples_completed, run.created_at, run.created_by_email)
-        for run in verdict.candidates
+        for run in sorted(verdict.candidates, key=lambda run: run.created_at or "")
     )
     decidable = verdict.until is None and verdict.standing in (Standing.AMBIGUOUS, Standing.ABSENT)
-    return Outlook(verdict.standing.value, in_words(address, verdict), candidates, decidable)
+    words = in_words(attempt.address, verdict)
+    return Outlook(verdict.standing.value, words, candidates, decidable, attempt.prepared_at)
 
 
 def in_words(address: str, verdict: Verdict) -> str:

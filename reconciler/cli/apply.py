@@ -145,4 +145,5 @@ def _answer() -> str:
     try:
         return input("\nDo you want to perform these actions? Only 'yes' is accepted: ").strip()
     except EOFError:
+        print()  # whatever comes next starts on a line of its own
         return ""

@@ -39,10 +39,12 @@ def _decision(session: Session, address: str, outlook: Outlook) -> Decision | No
 
     absent = outlook.standing == "absent"
     found = "No run of it can be found." if absent else "These runs may have come of it:"
-    session.say(f"\n{one_line(address)}: nobody knows whether it was bought. {found}")
+    sent = f" Its submission was prepared at {outlook.submitted_at}." if outlook.submitted_at else ""
+    session.say(f"\n{one_line(address)}: nobody knows whether it was bought.{one_line(sent)} {found}")
     for number, candidate in enumerate(outlook.candidates, start=1):
         session.say(f"  {number}  adopt {one_line(_words(candidate))}")
-    session.say("  r  it was not bought: send it again, which buys it")
+    none = "none of these is it" if outlook.candidates else "it was not bought"
+    session.say(f"  r  {none}: send it again, which buys one more run")
     session.say("  a  give it up: bought again only by lifecycle.rerun or --replace")
     session.say("  Enter leaves it as it is")
     while True:
@@ -68,4 +70,5 @@ def _answer(question: str) -> str:
     try:
         return input(question).strip().lower()
     except EOFError:
+        print()  # whatever comes next starts on a line of its own
         return ""

@@ -48,6 +48,7 @@ def serve(session: Session, port: int, database: Path | None) -> None:
         signal.signal(number, leave)
     session.say(f"The emulator listens on {server.url}; Ctrl-C ends it. In another terminal:")
     session.say(f"  export DATAFRAMER_BASE_URL={server.url} DATAFRAMER_API_KEY=any")
+    session.say(f'For reconciler itself: [api] base_url = "{server.url}" in reconciler.toml.')
     sys.stdout.flush()
     with closing(core), server:
         server.serve_forever()

@@ -92,7 +92,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 still gets all of it
-    sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr)
+    sys.stdout, sys.stderr = output, _ = Output(sys.stdout), Output(sys.stderr)
     session = Session()
     try:
         code = cli.main(prog_name="reconciler", standalone_mode=False, obj=session)
@@ -102,10 +102,10 @@ def main() -> None:
         problem.show()
         code = 1
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nInterrupted; nothing was left half done.", err=True)
+        click.echo("\nInterrupted. What was recorded stays; the same command goes on from there.", err=True)
         code = 130
     except Exception as problem:  # noqa: BLE001 the one place: known errors become words, others keep their traceback
         from reconciler.cli.exits import explain
 
         code = explain(problem, session)
-    sys.exit(code or 0)
+    sys.exit(output.close_with(code or 0))

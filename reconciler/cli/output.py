@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable
 from typing import IO, Any
@@ -20,12 +21,39 @@ class Output:
 
     def __init__(self, raw: IO[str]) -> None:
         self.raw = raw
+        self.failure: OSError | None = None  # nobody reads any more, or the disk is full: what is done goes on
         self.buffer = _Bytes(self)  # click takes it to complete commands, and where the encoding is poor
 
     def write(self, text: str) -> int:
-        """Write a text. Raises TypeError for bytes."""
-        self.raw.write(printable("" + text))  # "" +: click tries with bytes what kind of stream this is
+        """Write a text; where that fails, this and all that follows is dropped. Raises TypeError for bytes."""
+        shown = printable("" + text)  # "" +: click tries with bytes what kind of stream this is
+        if self.failure is None:
+            try:
+                self.raw.write(shown)
+            except OSError as problem:
+                self.failure = problem
         return len(text)
+
+    def flush(self) -> None:
+        """Flush, if anybody still reads."""
+        if self.failure is None:
+            try:
+                self.raw.flush()
+            except OSError as problem:
+                self.failure = problem
+
+    def close_with(self, code: int) -> int:
+        """The exit code of a command that wanted ``code``, after the last words; 1 if they could not be written. A
+        reader that went away (``| head``) has what it wanted.
+        """
+        self.flush()
+        if self.failure is None:
+            return code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.raw.fileno())  # what is left is not tried again at exit
+        if isinstance(self.failure, BrokenPipeError):
+            return code
+        sys.stderr.write(f"Standard output can't be written: {self.failure.strerror}. What was done is recorded.\n")
+        return code or 1
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write several texts."""
@@ -50,7 +78,7 @@ class _Bytes(io.RawIOBase):
         return len(data)
 
     def flush(self) -> None:
-        self._output.raw.flush()
+        self._output.flush()
 
 
 def log_to_stderr(verbosity: int) -> None:

@@ -10,7 +10,7 @@ from reconciler.cli.session import Session, pass_session
 
 @click.command()
 @click.argument("lock_id", metavar="ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 @pass_session
 def unlock(session: Session, lock_id: str, yes: bool) -> None:
     """Break the state's lock, after showing who holds it. ID is that of the message which said that it is locked.

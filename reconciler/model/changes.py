@@ -191,8 +191,9 @@ class Outlook:
 
     standing: str = "waiting"
     why: str = "it is never sent again by itself"
-    candidates: tuple[Candidate, ...] = ()
+    candidates: tuple[Candidate, ...] = ()  # oldest first
     decidable: bool = False
+    submitted_at: str = ""  # ISO 8601
 
 
 @dataclass(frozen=True, slots=True)

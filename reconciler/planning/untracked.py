@@ -99,7 +99,7 @@ def assign(matches: Iterable[Match]) -> dict[Address, Run]:
 
 def refusals(matches: Iterable[Match], has_attempts: bool) -> list[Diagnostic]:
     """Why nothing is bought, with the ways out. ``has_attempts``: the state is not empty."""
-    fix = "Adopt such runs with `reconciler import --match`, and plan again."
+    fix = "Restore a backup (`reconciler state restore --list`), or adopt such runs with `reconciler import --match`."
     if not has_attempts:
         fix += " Or say with `reconciler init --fresh` that this state knows nothing of them, on purpose."
     by_address: dict[Address, list[Match]] = {}

@@ -82,3 +82,13 @@ def test_a_run_that_nobody_owns_is_passed_over(store: Store) -> None:
     store.commit([Put(ACCEPTED)])
     store.commit([Observe("run-9", T1, status="FAILED")])
     assert store.attempts() == [ACCEPTED]
+
+
+def test_a_report_from_before_the_end_changes_nothing_of_a_final_run(store: Store) -> None:
+    store.commit([Put(ACCEPTED)])
+    store.commit([Observe("run-1", T1, status="SUCCEEDED", total_cost=2.0, files_json="[1]", samples_completed=10)])
+    store.commit([Observe("run-1", T1, status="PROCESSING", total_cost=0.5, files_json="[]", reported_json="{}")])
+    (seen,) = store.attempts()
+    assert (seen.status, seen.total_cost, seen.files_json, seen.reported_json) == ("SUCCEEDED", 2.0, "[1]", "{}")
+    store.commit([Observe("run-1", T1, status="SUCCEEDED", total_cost=2.5)])
+    assert store.attempts()[0].total_cost == 2.5
