@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 
@@ -11,15 +10,15 @@ from reconciler.applying.follow import Follower, Target
 from reconciler.applying.preconditions import DONE, Fresh, check_action
 from reconciler.applying.record import Prepared
 from reconciler.applying.settling import Standing, in_words, outlook
+from reconciler.applying.standing import standing_runs, unfinished
 from reconciler.applying.submission import Wave
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
 from reconciler.model.errors import PlanError, PlanOutdated, ServiceError
 from reconciler.model.events import Failed, Report, Started, Submitted, Told, Unsettled
-from reconciler.model.request import Lifecycle
 from reconciler.model.run import Run, is_final
-from state.records import UNTRACKED, AttemptRecord, Phase, Snapshot
+from state.records import UNTRACKED, Phase
 
 _FULL_SECONDS = 5.0  # between two looks whether there is room again
 
@@ -145,7 +144,7 @@ class _Apply:
         if not actions or not self._may_go_on():
             return list(actions)
         fresh = self._look(actions)
-        room = max(limit - _unfinished(fresh.snapshot), 0) if limit else len(actions)
+        room = max(limit - unfinished(fresh.snapshot), 0) if limit else len(actions)
         self._be_sure(actions, fresh)
         sound = [action for action in actions if self._sound(action, fresh)]
         batch, rest = sound[:room], sound[room:]
@@ -259,38 +258,26 @@ class _Apply:
                 raise AssertionError("a purchase is submitted, never done here")
 
     def _watch_standing(self) -> None:
-        """Every current run that is not recorded as final is followed, or, where nobody waits, looked at once: also one
-        that came to rest while nobody looked, and one that was rescued.
+        """Current runs that work are followed, or, where nobody waits, looked at once. One that came to rest while
+        nobody looked is recorded; the plan has told it already, so it is no ending of this apply.
         """
-        snapshot = self._tools.store.snapshot()
-        standing = [
-            Target(address, attempt.run_id, _asked(attempt), _least(snapshot, address))
-            for address, attempt in snapshot.current.items()
-            if attempt.run_id and not is_final(attempt.status) and not attempt.gone_at
-        ]
+        snapshot, expected = self._tools.store.snapshot(), self._at_work()
+        standing = standing_runs(snapshot)
         if self._options.wait_seconds != 0:
-            self._follower.add(standing)
-        elif left := [target for target in standing if target.run_id not in self._follower.active]:
-            self._ender.settle(self._follower.once(left))
+            self._follower.add(target for target in standing if target.address in expected)
+        if left := [target for target in standing if target.run_id not in self._follower.active]:
+            endings = self._follower.once(left)
+            self._ender.settle([ending for ending in endings if ending.address in expected])
+
+    def _at_work(self) -> set[str]:
+        """Addresses whose runs the plan saw at work, or did not know."""
+        found = {i.address for i in self._plan.unchanged if i.progress and not is_final(i.progress.status)}
+        found |= {a.address for a in self._plan.actions if a.subject and not is_final(a.subject.status)}
+        return found | {unmet.address for unmet in self._plan.unmet if unmet.kind == "unknown"}
 
     def _may_go_on(self) -> bool:
         late = self._deadline is not None and time.monotonic() >= self._deadline and self._options.wait_seconds != 0
         return not (self._teller.report.stopped or self._tools.interruption() or late)
-
-
-def _unfinished(snapshot: Snapshot) -> int:
-    """How many runs of the state work, or may: those that are to be stopped, and unknown submissions, included."""
-    working = {a.attempt_id for a in snapshot.current.values() if not is_final(a.status) and not a.gone_at}
-    return len(working | {attempt.attempt_id for attempt in snapshot.open.values()}) + len(snapshot.owed)
-
-
-def _asked(attempt: AttemptRecord) -> int | None:
-    samples = json.loads(attempt.sent_json).get("number_of_samples")
-    return samples if isinstance(samples, int) else None
-
-
-def _least(snapshot: Snapshot, address: str) -> int:
-    return Lifecycle.from_json(snapshot.instances[address].lifecycle_json).min_samples
 
 
 def _target(action: Action, run_id: str) -> Target:

@@ -177,8 +177,8 @@ _AROUND = (
            "two attempts may have one run"),
     Mutant("run-id-lost", "state/rules.py", "and not before.provisional and after.run_id != before.run_id",
            "and False", "an attempt may lose or change its final run"),
-    Mutant("final-goes-back", "state/rules.py", "status=attempt.status if final else",
-           "status=write.status if final else", "a final status may go back"),
+    Mutant("final-goes-back", "state/rules.py", '"status": attempt.status if final else',
+           '"status": write.status if final else', "a final status may go back"),
     Mutant("not-synced", "state/connection.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = OFF",
            "a commit may be lost with the machine's power"),
 )  # fmt: skip
