@@ -11,11 +11,13 @@ from state.records import AttemptRecord, Snapshot
 
 
 def standing_runs(snapshot: Snapshot) -> list[Target]:
-    """The current runs that are not recorded as final, as they are followed."""
+    """The current runs that are not recorded as final, as they are followed. Not those of addresses with a submission
+    that is not certain: nobody waits for a run that is about to be replaced.
+    """
     return [
         Target(address, attempt.run_id, _asked(attempt), _least(snapshot, address))
         for address, attempt in snapshot.current.items()
-        if attempt.run_id and not is_final(attempt.status) and not attempt.gone_at
+        if attempt.run_id and not is_final(attempt.status) and not attempt.gone_at and address not in snapshot.open
     ]
 
 
