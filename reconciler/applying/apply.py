@@ -15,7 +15,7 @@ from reconciler.applying.submission import Wave
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
-from reconciler.model.errors import PlanError, PlanOutdated, ServiceError
+from reconciler.model.errors import PlanError, PlanOutdated, ServiceError, ServiceRefused, ServiceUnreachable
 from reconciler.model.events import Failed, Report, Started, Submitted, Told, Unsettled
 from reconciler.model.run import Run, is_final
 from state.records import UNTRACKED, Phase
@@ -266,8 +266,15 @@ class _Apply:
         if self._options.wait_seconds != 0:
             self._follower.add(target for target in standing if target.address in expected)
         if left := [target for target in standing if target.run_id not in self._follower.active]:
-            endings = self._follower.once(left)
-            self._ender.settle([ending for ending in endings if ending.address in expected])
+            try:
+                endings = self._follower.once(left)
+            except (
+                ServiceRefused,
+                ServiceUnreachable,
+            ) as error:  # what was bought is recorded; the next apply looks again
+                self._tools.tell(Told(f"Runs of before were not looked at: {error}"))
+            else:
+                self._ender.settle([ending for ending in endings if ending.address in expected])
 
     def _at_work(self) -> set[str]:
         """Addresses whose runs the plan saw at work, or did not know."""
