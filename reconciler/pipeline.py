@@ -28,9 +28,9 @@ from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unan
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
 from reconciler.wiring import Books, books, examiner, rescue
-from state.backups import Why
 from state.errors import StateError, StateMissing
 from state.records import AttemptRecord, Meta, Phase, Snapshot
+from state.sqlite.backups import Why
 from state.store import Store
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from reconciler.clock import now
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
-from state import backups, machine
-from state.backups import Backup, Why
+from state import machine
 from state.errors import (
     StateBoundElsewhere,
     StateCorrupt,
@@ -24,10 +23,13 @@ from state.errors import (
     StateLineageDiffers,
     StateMissing,
 )
-from state.lock import FileLock, describe
+from state.holder import describe
 from state.open import sqlite_path
 from state.records import OPEN_PHASES, UNTRACKED, AttemptRecord, MarkRecord, Meta
-from state.sqlite import SqliteStore, open_sqlite
+from state.sqlite import backups
+from state.sqlite.backups import Backup, Why
+from state.sqlite.lock import FileLock
+from state.sqlite.store import SqliteStore, open_sqlite
 from state.store import Store
 
 _COMMAND = "state restore"

@@ -20,7 +20,7 @@ from reconciler.git import git_state
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
 from state.errors import StateError
-from state.lock import describe
+from state.holder import describe
 from state.open import sqlite_path
 from state.store import Store
 

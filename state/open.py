@@ -13,16 +13,16 @@ _ALLOWED = "Allowed are sqlite:///PATH (relative to the project), sqlite:////PAT
 def open_store(url: str, *, base_url: str, root: Path, create: bool = False, read_only: bool = False) -> Store:
     """Open the state that ``url`` names; a relative path starts at ``root``.
 
-    Raises StateUrlInvalid for a URL of another kind, else what :func:`state.sqlite.open_sqlite` raises.
+    Raises StateUrlInvalid for a URL of another kind, else what :func:`state.sqlite.store.open_sqlite` raises.
     """
     scheme, _, rest = url.partition(":")
     path = sqlite_path(url, root)
     if path is not None:
-        from state.sqlite import open_sqlite
+        from state.sqlite.store import open_sqlite
 
         return open_sqlite(path, base_url=base_url, create=create, read_only=read_only)
     if url == "memory:":
-        from state.memory import MemoryStore
+        from state.memory.store import MemoryStore
 
         return MemoryStore(base_url)
     # Only the scheme is repeated: a URL may hold a password.

@@ -84,7 +84,7 @@ def test_the_import_rules_hold() -> None:
         ("reconciler/applying/apply.py", "reconciler.planning.plan"),
         ("reconciler/model/run.py", "reconciler.dataframer.client"),
         ("reconciler/views/paint.py", "reconciler.pipeline"),
-        ("reconciler/config/load.py", "state.sqlite"),
+        ("reconciler/config/load.py", "state.sqlite.store"),
         ("reconciler/dataframer/emulator/core.py", "reconciler.model.run"),
     ],
 )

@@ -205,7 +205,7 @@ HOLD = """
 import time
 from pathlib import Path
 from state.errors import StateLockLost
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 from state.writes import Put
 from tests.state.samples import instance
 store = open_sqlite(Path(sys.argv[1]), base_url=sys.argv[2])

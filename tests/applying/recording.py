@@ -9,7 +9,7 @@ from reconciler.applying.record import Author, Prepared, Recorder
 from reconciler.dataframer.client import Listing
 from reconciler.model.changes import Action
 from reconciler.model.run import Run, RunStatus
-from state.memory import MemoryStore
+from state.memory.store import MemoryStore
 from state.writes import Write
 from tests.planning.plans import SPEC, action, plan
 

@@ -36,7 +36,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _USED = (
     *(f"reconciler.cli.{name}" for name in ("apply", "exits", "imports", "plan", "records", "resolve", "signals")),
     *(f"reconciler.{name}" for name in ("cli.telling", "git", "pipeline", "planning.planfile", "views.plan_text")),
-    *("getpass", "httpcore", "reconciler.dataframer.catalogue", "state.migrations", "state.sqlite"),
+    *("getpass", "httpcore", "reconciler.dataframer.catalogue", "state.sqlite.migrations", "state.sqlite.store"),
 )
 _HTTP_STAGES = {
     "send_request_headers.started": "before its first byte",
@@ -132,7 +132,7 @@ def _record(write: Any) -> str:
 
 def watch_store(trap: Trap) -> None:
     """Before, inside and after each commit; and the making of a new state."""
-    from state.sqlite import SqliteStore
+    from state.sqlite.store import SqliteStore
 
     commit, connect = SqliteStore.commit, sqlite3.connect
     committing: list[str] = []  # of the one transaction that is open

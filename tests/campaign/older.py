@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from state.migrations import MIGRATIONS
+from state.sqlite.migrations import MIGRATIONS
 
 
 def make_older(path: Path) -> None:

@@ -18,7 +18,7 @@ from reconciler.planning.diff import diff, needs_history
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, lay_over
 from reconciler.planning.specs import Specs, remembered, resolve
-from state.memory import MemoryStore
+from state.memory.store import MemoryStore
 from state.records import AttemptRecord, InstanceRecord, OwedRecord, Phase, SpecRecord
 from state.writes import Put, Write
 

@@ -26,7 +26,7 @@ NEEDED = (
     "reconciler/dataframer/catalogue.json",
     "reconciler/dataframer/emulator/models.json",
     "state/py.typed",
-    "state/sqlite.py",
+    "state/sqlite/store.py",
 )
 
 

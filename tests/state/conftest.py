@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from state.memory import MemoryStore
-from state.sqlite import SqliteStore, open_sqlite
+from state.memory.store import MemoryStore
+from state.sqlite.store import SqliteStore, open_sqlite
 from state.store import Store
 from tests.state.samples import URL
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from state.backups import KEPT, Why, back_up, back_up_to, checked_copy, highest_serial, list_backups, move_aside
 from state.errors import StateCorrupt, StateError, StateMissing, StateNewer, StateUnwritable
 from state.records import Phase
-from state.sqlite import SqliteStore, open_sqlite
+from state.sqlite.backups import KEPT, Why, back_up, back_up_to, checked_copy, highest_serial, list_backups, move_aside
+from state.sqlite.store import SqliteStore, open_sqlite
 from state.writes import Advance, Put
 from tests.state.samples import T1, URL, attempt, instance, script, traces
 
@@ -133,7 +133,7 @@ def test_a_file_of_ones_own_is_never_replaced(opened: Opened, tmp_path: Path) ->
 WRITE = """
 from pathlib import Path
 from state.records import Phase
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 from state.writes import Advance, Put
 from tests.state.samples import T1, URL, attempt, instance
 store, name = open_sqlite(Path(sys.argv[1]), base_url=URL), sys.argv[2]

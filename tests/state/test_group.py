@@ -13,9 +13,9 @@ import pytest
 
 from state.errors import StateConflict, StateInvalid
 from state.group import GroupCommit
-from state.memory import MemoryStore
+from state.memory.store import MemoryStore
 from state.records import Phase
-from state.sqlite import SqliteStore, open_sqlite
+from state.sqlite.store import SqliteStore, open_sqlite
 from state.store import Store
 from state.writes import Advance, Put, Write
 from tests.state.samples import T1, URL, attempt, event, instance

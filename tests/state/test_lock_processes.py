@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from state.errors import StateLocked
-from state.lock import FileLock
+from state.sqlite.lock import FileLock
 from tests.state.samples import script
 
 HOLD = """
 import time
 from pathlib import Path
-from state.lock import FileLock
+from state.sqlite.lock import FileLock
 with FileLock(Path(sys.argv[1])).acquire("apply in a process") as holder:
     print(holder.lock_id, flush=True)
     time.sleep(60)
@@ -141,7 +141,7 @@ def test_processes_exclude_each_other(tmp_path: Path) -> None:
     counter.write_text("0")
     code = """
 from pathlib import Path
-from state.lock import FileLock
+from state.sqlite.lock import FileLock
 counter = Path(sys.argv[2])
 for _ in range(20):
     with FileLock(Path(sys.argv[1])).acquire("count", timeout=60):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from state.errors import StateBoundElsewhere, StateMissing, StateUrlInvalid
-from state.memory import MemoryStore
+from state.memory.store import MemoryStore
 from state.open import open_store
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 from tests.state.samples import URL
 
 

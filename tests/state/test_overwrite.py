@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from state import connection
-from state.backups import Why, back_up, checked_copy, stamp
 from state.errors import StateBusy, StateLockLost
 from state.records import MarkRecord
-from state.sqlite import SqliteStore, open_sqlite
+from state.sqlite import connection
+from state.sqlite.backups import Why, back_up, checked_copy, stamp
+from state.sqlite.store import SqliteStore, open_sqlite
 from state.writes import Observe, Put
 from tests.state.samples import T0, URL, attempt, instance, script
 
@@ -95,7 +95,7 @@ def test_a_writer_that_never_ends_is_not_waited_for_for_ever(opened: Opened, ear
 
 SWAP = """
 from pathlib import Path
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 from tests.state.samples import URL
 store = open_sqlite(Path(sys.argv[1]), base_url=URL)
 print("ready", flush=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from state import place
 from state.errors import StateNotLocal, StateNotOurs, StateNotPrivate
-from state.place import network_type
-from state.sqlite import SqliteStore, open_sqlite
+from state.sqlite import place
+from state.sqlite.place import network_type
+from state.sqlite.store import SqliteStore, open_sqlite
 from tests.state.samples import URL, traces
 
 Opened = Callable[..., SqliteStore]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from state.connection import SCHEMA_VERSION
 from state.records import Phase
+from state.sqlite.connection import SCHEMA_VERSION
 from state.store import Store
 from state.writes import Forget, Put
 from tests.state.samples import URL, attempt, instance

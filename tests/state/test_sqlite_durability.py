@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 from tests.state.samples import run, script
 
 Opened = Callable[..., SqliteStore]
@@ -22,7 +22,7 @@ from pathlib import Path
 from state.group import GroupCommit
 from state.records import Phase
 from state.writes import Advance, Put
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 from tests.state.samples import T1, URL, attempt, event, instance
 store = open_sqlite(Path(sys.argv[1]), base_url=URL, create=True)
 name = sys.argv[2]

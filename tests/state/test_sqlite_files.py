@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 from state.writes import Put
 from tests.state.samples import instance
 
@@ -35,7 +35,7 @@ def test_folders_and_files_are_private(tmp_path: Path, path: Path, opened: Opene
 
 
 def test_every_missing_folder_is_private(tmp_path: Path) -> None:
-    from state.sqlite import open_sqlite
+    from state.sqlite.store import open_sqlite
 
     os.chmod(tmp_path, 0o755)
     open_sqlite(tmp_path / "a" / "b" / "state.db", base_url="u", create=True).close()

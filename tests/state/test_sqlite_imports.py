@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from state.sqlite import SqliteStore
+from state.sqlite.store import SqliteStore
 from tests.state.samples import URL, run
 
 

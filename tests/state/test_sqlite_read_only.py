@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from state.errors import StateReadOnly
-from state.sqlite import SqliteStore, open_sqlite
+from state.sqlite.store import SqliteStore, open_sqlite
 from state.writes import Put
 from tests.state.samples import URL, attempt, instance, run, traces
 
@@ -38,7 +38,7 @@ def test_the_log_of_a_killed_writer_is_read_and_left(path: Path) -> None:
     code = """
 import os, signal
 from pathlib import Path
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 from state.writes import Put
 from tests.state.samples import URL, instance
 store = open_sqlite(Path(sys.argv[1]), base_url=URL, create=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from state.connection import SCHEMA_VERSION
 from state.errors import StateBusy, StateCorrupt, StateForeign, StateMissing, StateNewer, StateOutdated, StateUnwritable
-from state.sqlite import SqliteStore
+from state.sqlite.connection import SCHEMA_VERSION
+from state.sqlite.store import SqliteStore
 from state.writes import Put
 from tests.state.samples import attempt, event, instance, run, traces
 
@@ -45,7 +45,7 @@ def test_a_newer_one_whose_writer_was_killed(path: Path) -> None:
     code = """
 import os, signal
 from pathlib import Path
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 store = open_sqlite(Path(sys.argv[1]), base_url="https://service.example", create=True)
 store._connection.execute("PRAGMA user_version = 99")
 os.kill(os.getpid(), signal.SIGKILL)
@@ -53,7 +53,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert run(code, path).returncode == -9
     before = traces(path.parent)
     assert before["state.db-wal"]
-    from state.sqlite import open_sqlite
+    from state.sqlite.store import open_sqlite
 
     for read_only in (False, True):
         with pytest.raises(StateNewer):
@@ -64,7 +64,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_an_older_one_is_not_upgraded_by_reading(path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(opened)
     before = traces(path.parent)
-    monkeypatch.setattr("state.connection.SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    monkeypatch.setattr("state.sqlite.connection.SCHEMA_VERSION", SCHEMA_VERSION + 1)
     with pytest.raises(StateOutdated):
         opened(read_only=True)
     assert traces(path.parent) == before

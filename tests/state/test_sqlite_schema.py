@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database, Migrations
 
-from state import migrations
-from state.connection import SCHEMA_VERSION
-from state.migrations import MIGRATIONS
-from state.queries import NEWEST_SQL
 from state.records import RECORD_TYPES, JournalRecord, Phase, Record
 from state.rows import columns
-from state.sqlite import SqliteStore
+from state.sqlite import migrations
+from state.sqlite.connection import SCHEMA_VERSION
+from state.sqlite.migrations import MIGRATIONS
+from state.sqlite.queries import NEWEST_SQL
+from state.sqlite.store import SqliteStore
 from state.writes import Advance, Observe, Put
 from tests.state.samples import T1, URL, attempt, instance, script
 
@@ -111,7 +111,7 @@ def test_the_file_of_a_creation_that_was_cut_short_is_finished(path: Path, opene
 def test_processes_may_create_it_at_once(path: Path) -> None:
     code = """
 from pathlib import Path
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 print(open_sqlite(Path(sys.argv[1]), base_url="u", create=True).meta().lineage)
 """
     processes = [subprocess.Popen(script(code, path), stdout=subprocess.PIPE, text=True) for _ in range(6)]

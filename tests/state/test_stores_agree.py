@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.errors import StateError
-from state.memory import MemoryStore
+from state.memory.store import MemoryStore
 from state.records import MarkRecord, Phase
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 from state.store import Store
 from state.writes import Advance, Forget, Observe, Pay, Put, Write
 from tests.state.samples import T0, T1, T2, URL, attempt, event, instance, owed

@@ -14,7 +14,7 @@ import pytest
 from state.errors import StateLockDiffers, StateLocked, StateLockLost, StateNotLocked
 from state.group import GroupCommit
 from state.records import Phase
-from state.sqlite import SqliteStore, open_sqlite
+from state.sqlite.store import SqliteStore, open_sqlite
 from state.store import Store
 from state.writes import Advance, Observe, Put
 from tests.state.samples import T1, URL, attempt, event, instance, script
@@ -125,7 +125,7 @@ def test_in_a_group_only_the_decisions_are_refused(store: Store, another: Store)
 HOLD = """
 from pathlib import Path
 from state.errors import StateLockLost
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 from state.writes import Put
 from tests.state.samples import URL, event, instance
 store = open_sqlite(Path(sys.argv[1]), base_url=URL)
@@ -168,7 +168,7 @@ def test_a_process_that_was_stopped_wakes_up_without_its_lock(path: Path) -> Non
 RACE = """
 from pathlib import Path
 from state.errors import StateError
-from state.sqlite import open_sqlite
+from state.sqlite.store import open_sqlite
 from state.writes import Put
 from tests.state.samples import URL, instance
 store, name = open_sqlite(Path(sys.argv[1]), base_url=URL), sys.argv[2]

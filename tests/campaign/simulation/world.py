@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
 from reconciler.dataframer.transport import NotNow
-from state.memory import MemoryStore
+from state.memory.store import MemoryStore
 from state.writes import Advance, Pay, Put, Write
 
 START = 1_800_000_000.0  # seconds since the epoch

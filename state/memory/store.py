@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from state import rules
-from state.connection import SCHEMA_VERSION
 from state.errors import StateConflict, invalid
-from state.memory_lock import MemoryLock
+from state.memory.lock import MemoryLock
 from state.records import (
     OPEN_PHASES,
     ApplyRecord,
@@ -31,6 +30,7 @@ from state.records import (
     Snapshot,
     SpecRecord,
 )
+from state.sqlite.connection import SCHEMA_VERSION
 from state.writes import Advance, Forget, Observe, Pay, Put, Write, is_decision
 
 _ABSENT: Any = object()

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from state import connection, queries
 from state.errors import StateCorrupt, StateError, StateMissing, StateUnwritable, translated
 from state.machine import make_folder
 from state.records import MarkRecord, Meta
+from state.sqlite import connection, queries
 
 KEPT = 10  # of those that were made by themselves; what was made by hand stays
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-(\d+)-(before-apply|before-restore|by-hand)\.db")

@@ -6,7 +6,7 @@ import uuid
 
 from sqlite_utils import Database, Migrations
 
-from state.connection import SCHEMA_VERSION
+from state.sqlite.connection import SCHEMA_VERSION
 
 MIGRATIONS = Migrations("reconciler.state")
 

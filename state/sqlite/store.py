@@ -16,7 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from state import connection, place, queries
 from state.errors import (
     StateBoundElsewhere,
     StateMissing,
@@ -24,8 +23,6 @@ from state.errors import (
     StateReadOnly,
     translated,
 )
-from state.fence import Fence, epoch_of
-from state.queries import R
 from state.records import (
     AttemptRecord,
     BaselineRecord,
@@ -37,8 +34,11 @@ from state.records import (
     Snapshot,
 )
 from state.rows import decoder
+from state.sqlite import connection, place, queries
+from state.sqlite.fence import Fence, epoch_of
+from state.sqlite.queries import R
+from state.sqlite.writing import apply_writes
 from state.writes import Write, is_decision
-from state.writing import apply_writes
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -229,7 +229,7 @@ class SqliteStore:
 
     def migrate(self, base_url: str) -> None:
         """Bring the tables to the present version."""
-        from state.migrations import migrate
+        from state.sqlite.migrations import migrate
 
         migrate(self._utils, base_url, datetime.now(UTC).isoformat())
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from state.errors import StateLockDiffers, StateLocked, StateLockLost, StateNotLocked
-from state.lock import describe
+from state.holder import describe
 from state.records import Holder
 
 

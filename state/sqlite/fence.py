@@ -10,8 +10,9 @@ import sqlite3
 from pathlib import Path
 
 from state.errors import StateLockDiffers, StateLockLost, StateNotLocked
-from state.lock import FileLock, describe
+from state.holder import describe
 from state.records import Holder
+from state.sqlite.lock import FileLock
 
 
 class Fence:

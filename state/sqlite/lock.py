@@ -13,11 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 from state.errors import StateLocked, translated
+from state.holder import describe
 from state.records import Holder
 
 _POLL_SECONDS = 0.05
@@ -114,30 +113,6 @@ class FileLock:
                 return found
             time.sleep(0.005)  # its new holder has not written its name yet
         return found or _NAMELESS
-
-
-def describe(command: str) -> Holder:
-    """Ourselves, as the holder of a lock."""
-    user, host = _user_and_host()
-    return Holder(
-        user=user,
-        host=host,
-        pid=os.getpid(),
-        command=command,
-        since=datetime.now(UTC).isoformat(timespec="seconds"),
-        lock_id=os.urandom(6).hex(),
-    )
-
-
-@cache
-def _user_and_host() -> tuple[str, str]:
-    import getpass  # rarely needed: most commands take no lock
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for this user
-        user = str(os.getuid())
-    return user, os.uname().nodename
 
 
 def _flock(handle: int, kind: int) -> bool:
