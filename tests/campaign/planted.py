@@ -173,7 +173,7 @@ _AROUND = (
            "if not (lock.acquire(timeout=left) if left > 0 else lock.acquire(blocking=False)):",
            "if not (lock.acquire(timeout=0.01) or True):",
            "the lock keeps nobody out"),
-    Mutant("run-id-shared", "state/memory/store.py", "if attempt.run_id in self._runs:", "if False:",
+    Mutant("run-id-shared", "state/tables.py", "if attempt.run_id in self.runs:", "if False:",
            "two attempts may have one run"),
     Mutant("run-id-lost", "state/rules.py", "and not before.provisional and after.run_id != before.run_id",
            "and False", "an attempt may lose or change its final run"),
