@@ -12,23 +12,41 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import UsageError
 from reconciler.planning import untracked
 from reconciler.project import Project
+from state.postgres.url import DEFAULT_WORKSPACE, is_postgres, names_workspace
+from state.records import Snapshot
 from state.store import Store
 
 
-def guard_of(store: Store | None, client: Client) -> Guard | None:
-    """What keeps a state that may have lost runs from buying them again; None for one that can't have lost any."""
+def guard_of(store: Store | None, client: Client, snapshot: Snapshot | None = None) -> Guard | None:
+    """What keeps a state that may have lost runs from buying them again; None for one that can't have lost any.
+
+    ``snapshot``: what was read of the state already.
+    """
     has_attempts = False
     if store is not None:
-        snapshot = store.snapshot()
+        snapshot = snapshot or store.snapshot()
         if not untracked.is_due(snapshot.meta, snapshot.marks, safekeeping.highest_serial(snapshot.meta.lineage)):
             return None
-        has_attempts = bool(store.attempts())
+        has_attempts = bool(snapshot.current or snapshot.open or store.newest_runs(1))
     search = untracked.Search(client, store.attempts_of_runs if store else lambda run_ids: [])
 
     def guard(actions: Sequence[Action], listing: Listing, spoken_for: Collection[str]) -> list[Diagnostic]:
         return untracked.refusals(search.matches(actions, listing, spoken_for), has_attempts)
 
     return guard
+
+
+def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:
+    """Two projects that leave the workspace out would end each other's runs. Raises UsageError where that is likely."""
+    named = project.workspace is not None or names_workspace(project.state_url)
+    if named or not is_postgres(project.state_url) or not snapshot.instances:
+        return
+    if project.desired.instances and not any(one.address in snapshot.instances for one in project.desired.instances):
+        raise UsageError(
+            f"Workspace {DEFAULT_WORKSPACE!r} of the database records {len(snapshot.instances):,} runs, and this"
+            " project declares none of them: they seem to be another project's. Name a workspace of your own"
+            f' ([state] workspace = "NAME"); or, if they are yours, say so: workspace = "{DEFAULT_WORKSPACE}".'
+        )
 
 
 def refuse_vanishing_state(project: Project) -> None:
