@@ -48,16 +48,13 @@ class Facts:
     version: int
     user: str
     tables: bool  # a schema of ours is there
-    server: str  # changes whenever the server is started: also for a copy, and after a failover
 
 
 _FACTS_SQL = """
 SELECT pg_backend_pid(), pg_is_in_recovery(), current_setting('fsync') = 'on', current_setting('synchronous_commit'),
        current_setting('server_version_num')::int, current_user::text,
        EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-               WHERE n.nspname = 'reconciler' AND c.relname = 'migrations'),
-       (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()) || '/'
-           || extract(epoch FROM pg_postmaster_start_time())
+               WHERE n.nspname = 'reconciler' AND c.relname = 'migrations')
 """
 # A process that is stopped inside a transaction must not hold up the others for long; a vanished one not at all.
 _SETTINGS_SQL = """

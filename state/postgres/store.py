@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from state.errors import StateLocked, StateLockLost, StateReadOnly, StateUnreachable, invalid
+from state.errors import StateLineageDiffers, StateLocked, StateLockLost, StateReadOnly, StateUnreachable, invalid
 from state.holder import describe
 from state.postgres import access, advisory, queries, writing
+from state.postgres.access import Workspace
 from state.postgres.failures import translated
 from state.postgres.migrations import SCHEMA_VERSION
 from state.postgres.session import Facts, Session, connect
@@ -53,11 +54,10 @@ def open_postgres(
     StateUnreachable, StateUnreadable, StateUnwritable or StateCorrupt.
     """
     target = parse(url, workspace)
-    session, facts, number = _enter(target, base_url, create=create, read_only=read_only)
-    return PostgresStore(target, base_url, session, facts, number, read_only=read_only)
+    return PostgresStore(target, base_url, *_enter(target, base_url, create=create, read_only=read_only), read_only)
 
 
-def _enter(target: Target, base_url: str, *, create: bool, read_only: bool) -> tuple[Session, Facts, int]:
+def _enter(target: Target, base_url: str, *, create: bool, read_only: bool) -> tuple[Session, Facts, Workspace]:
     with translated(target.place):
         session, facts = connect(target, read_only=read_only)
         try:
@@ -72,7 +72,13 @@ class PostgresStore:
     """A :class:`state.store.Store` in a workspace of a database. Made by :func:`open_postgres`."""
 
     def __init__(
-        self, target: Target, base_url: str, session: Session, facts: Facts, workspace: int, *, read_only: bool = False
+        self,
+        target: Target,
+        base_url: str,
+        session: Session,
+        facts: Facts,
+        workspace: Workspace,
+        read_only: bool,
     ) -> None:
         self.place = target.place
         self._target = target
@@ -95,8 +101,8 @@ class PostgresStore:
 
     def snapshot(self) -> Snapshot:
         def read(session: Session) -> Snapshot:
-            named = {"workspace": self._workspace, "server": self._facts.server}
-            return queries.snapshot(session.execute(queries.SNAPSHOT_SQL, named).fetchall(), SCHEMA_VERSION)
+            rows = session.execute(queries.SNAPSHOT_SQL, {"workspace": self._workspace.number}).fetchall()
+            return queries.snapshot(rows, SCHEMA_VERSION, self._workspace.server)
 
         return self._patiently(read)
 
@@ -107,6 +113,9 @@ class PostgresStore:
 
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
         return self._attempts(queries.attempts_sql("run_id = ANY(%s)"), list(run_ids))
+
+    def recorded_elsewhere(self, run_ids: Iterable[str]) -> dict[str, str]:
+        return dict(self._rows(queries.ELSEWHERE_SQL, list(run_ids)))
 
     def newest_runs(self, limit: int) -> list[AttemptRecord]:
         return self._attempts(queries.NEWEST_SQL, limit)
@@ -134,7 +143,7 @@ class PostgresStore:
         return list(map(decoder(kind), self._rows(sql, *wanted.values())))
 
     def _rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
-        return self._patiently(lambda session: session.execute(sql, (self._workspace, *arguments)).fetchall())
+        return self._patiently(lambda session: session.execute(sql, (self._workspace.number, *arguments)).fetchall())
 
     # -- the session ----------------------------------------------------------------------------------------------
 
@@ -158,9 +167,14 @@ class PostgresStore:
             raise invalid("The store is closed.")
         if self._session.closed:
             self._lost = self._lost or self._holding
-            self._session, self._facts, self._workspace = _enter(
-                self._target, self._base_url, create=False, read_only=self._read_only
-            )
+            session, facts, workspace = _enter(self._target, self._base_url, create=False, read_only=self._read_only)
+            if workspace.lineage != self._workspace.lineage:
+                session.close()
+                raise StateLineageDiffers(
+                    f"The workspace became that of another state while we were at work ({self.place}).",
+                    "Look at who put it there, then run the command again.",
+                )
+            self._session, self._facts, self._workspace = session, facts, workspace
         return self._session
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -178,12 +192,12 @@ class PostgresStore:
 
     def _commit(self, session: Session, writes: Sequence[Write], *, decided: bool) -> int:
         try:
-            begun = writing.begin(session, self._workspace, writes)
+            begun = writing.begin(session, self._workspace.number, writes)
             if decided and self._epoch not in (None, begun.epoch):
                 raise StateLockLost(begun.epoch_by)
             changes = begun.rows.apply(writes)
             serial = begun.serial + int(decided)
-            writing.end(session, self._workspace, begun.rows, changes, serial, self._facts.server)
+            writing.end(session, self._workspace, begun.rows, changes, serial)
         except BaseException:
             with suppress(psycopg.Error):
                 session.rollback()
@@ -216,13 +230,13 @@ class PostgresStore:
                 with self._guard, suppress(psycopg.Error):  # without its session there is no lock any more
                     self._holding = False
                     if not self._lost and not self._session.closed:
-                        advisory.free(self._session, self._workspace, taken.breaks)
+                        advisory.free(self._session, self._workspace.number, taken.breaks)
         finally:
             self._mine.release()
 
     def _take(self, command: str, deadline: float) -> advisory.Taken:
         def step(session: Session) -> advisory.Taken | None:
-            return advisory.take(session, self._workspace, self._facts.backend, command)
+            return advisory.take(session, self._workspace.number, self._facts.backend, command)
 
         pause, longest = _LOCK_POLL
         while True:
@@ -238,12 +252,12 @@ class PostgresStore:
             pause = min(pause * 1.5, longest)
 
     def holder(self) -> Holder | None:
-        return self._patiently(lambda session: advisory.holder(session, self._workspace))
+        return self._patiently(lambda session: advisory.holder(session, self._workspace.number))
 
     def unlock(self, lock_id: str) -> Holder:
         self._refuse_if_read_only()
         with self._guard, translated(self.place):
-            return advisory.abolish(self._live(), self._workspace, lock_id, self.place)
+            return advisory.abolish(self._live(), self._workspace.number, lock_id, self.place)
 
     def close(self) -> None:
         with self._guard:

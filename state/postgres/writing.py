@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from state.postgres.access import Workspace
 from state.postgres.queries import ATTEMPT, INSTANCE, OWED, rows_sql
 from state.postgres.session import Session
 from state.records import (
@@ -67,23 +68,24 @@ def begin(session: Session, workspace: int, writes: Sequence[Write]) -> Begun:
     return Begun(epoch, by, serial, rows)
 
 
-def end(session: Session, workspace: int, rows: Tables, changes: Sequence[Change], serial: int, server: str) -> None:
+def end(session: Session, workspace: Workspace, rows: Tables, changes: Sequence[Change], serial: int) -> None:
     """Write what changed, and commit. Raises psycopg errors."""
+    number = workspace.number
     with session.pipeline():
         for kind in _ORDER:
             table = rows.of(kind)
             keys = dict.fromkeys(key for changed, key, _ in changes if changed is table)
             there = [_row(table[key]) for key in keys if key in table]
             if kind is MarkRecord:
-                there = [{**row, "server": server} for row in there]
+                there = [{**row, "server": workspace.server} for row in there]
             if there:
-                session.execute(_PUT_SQL[kind], (workspace, json.dumps(there)))
+                session.execute(_PUT_SQL[kind], (number, json.dumps(there)))
             gone = [key for key in keys if key not in table]
             if gone:
-                session.execute(_DROP_SQL[kind], (workspace, gone))
+                session.execute(_DROP_SQL[kind], (number, gone))
         if rows.journal:
-            session.execute(_JOURNAL_SQL, (workspace, json.dumps(list(map(_row, rows.journal)))))
-        session.execute(_SERIAL_SQL, (serial, workspace))
+            session.execute(_JOURNAL_SQL, (number, json.dumps(list(map(_row, rows.journal)))))
+        session.execute(_SERIAL_SQL, (serial, number))
         session.execute("COMMIT")
 
 
