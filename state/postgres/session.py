@@ -47,12 +47,13 @@ class Facts:
     synchronous_commit: str
     version: int
     user: str
+    encoding: str
     tables: bool  # a schema of ours is there
 
 
 _FACTS_SQL = """
 SELECT pg_backend_pid(), pg_is_in_recovery(), current_setting('fsync') = 'on', current_setting('synchronous_commit'),
-       current_setting('server_version_num')::int, current_user::text,
+       current_setting('server_version_num')::int, current_user::text, getdatabaseencoding()::text,
        EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                WHERE n.nspname = 'reconciler' AND c.relname = 'migrations')
 """
@@ -83,6 +84,11 @@ def connect(target: Target, *, read_only: bool) -> tuple[Session, Facts]:
         if facts.version < OLDEST:
             raise StateUnreadable(
                 f"The server is PostgreSQL {facts.version // 10_000} ({target.place}).", "Use version 13 or newer."
+            )
+        if facts.encoding != "UTF8":
+            raise StateUnreadable(
+                f"The database's encoding is {facts.encoding} ({target.place}).",
+                "Use a database whose encoding is UTF8.",
             )
         if not read_only:
             _refuse_unwritable(facts, target.place)
