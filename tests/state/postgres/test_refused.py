@@ -112,3 +112,13 @@ def test_a_database_without_tables_and_a_role_that_may_make_none(postgres: Serve
     assert f"role {role} may not" in said
     assert "reconciler init --fresh" in said
     postgres.drop_database(name)
+
+
+def test_a_server_whose_advisory_locks_are_none(postgres: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CockroachDB's say yes and do nothing; YugabyteDB's do so where they are silenced."""
+    granting = "SELECT true, w.breaks FROM reconciler.workspaces AS w WHERE w.workspace = %s"
+    monkeypatch.setattr("state.postgres.advisory._TRY_SQL", granting)
+    store = open_postgres(postgres.url(name, user="team"), base_url=URL)
+    with pytest.raises(StateUnreadable, match="knows of none"), store.lock("apply"):
+        pytest.fail("locked")
+    store.close()
