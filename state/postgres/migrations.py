@@ -55,8 +55,11 @@ def _is_there(session: Session) -> bool:
 
 
 _RECORD_SQL = "INSERT INTO reconciler.migrations (number, applied_at, applied_by) VALUES (%s, now(), current_user)"
+# Not IF NOT EXISTS: that asks for the right to make schemas also where an administrator has made this one.
 _RECORDS = """
-CREATE SCHEMA IF NOT EXISTS reconciler;
+DO $$ BEGIN
+    IF to_regnamespace('reconciler') IS NULL THEN CREATE SCHEMA reconciler; END IF;
+END $$;
 CREATE TABLE reconciler.migrations (
     number integer PRIMARY KEY,
     applied_at timestamptz NOT NULL,
@@ -121,7 +124,7 @@ CREATE INDEX attempts_newest
 
 CREATE FUNCTION reconciler.keep_attempts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP IN ('DELETE', 'TRUNCATE') THEN
         RAISE EXCEPTION 'attempts are never deleted' USING ERRCODE = 'RC001';
     END IF;
     RAISE EXCEPTION 'an attempt keeps its run id' USING ERRCODE = 'RC001';
@@ -130,6 +133,8 @@ CREATE TRIGGER attempts_keep_their_run BEFORE UPDATE OF run_id ON reconciler.att
     WHEN (OLD.run_id IS NOT NULL AND NOT OLD.provisional AND NEW.run_id IS DISTINCT FROM OLD.run_id)
     EXECUTE FUNCTION reconciler.keep_attempts();
 CREATE TRIGGER attempts_are_kept BEFORE DELETE ON reconciler.attempts FOR EACH ROW
+    EXECUTE FUNCTION reconciler.keep_attempts();
+CREATE TRIGGER attempts_are_not_emptied BEFORE TRUNCATE ON reconciler.attempts FOR EACH STATEMENT
     EXECUTE FUNCTION reconciler.keep_attempts();
 
 CREATE TABLE reconciler.instances (

@@ -276,7 +276,7 @@ class PostgresStore:
 
     def _take(self, command: str, deadline: float) -> advisory.Taken:
         def step(session: Session) -> advisory.Taken | None:
-            return advisory.take(session, self._workspace.number, self._facts.backend, command)
+            return advisory.take(session, self._workspace.number, self._facts.backend, command, self.place)
 
         pause, longest = _LOCK_POLL
         while True:

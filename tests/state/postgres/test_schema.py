@@ -145,7 +145,14 @@ def test_workspaces_know_nothing_of_each_other(database: str) -> None:
     other.close()
 
 
-@pytest.mark.parametrize("sql", ["DELETE FROM reconciler.attempts", "UPDATE reconciler.attempts SET run_id = 'r2'"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM reconciler.attempts",
+        "TRUNCATE reconciler.attempts CASCADE",
+        "UPDATE reconciler.attempts SET run_id = 'r2'",
+    ],
+)
 def test_other_programs_can_not_lose_a_run(database: str, sql: str) -> None:
     store = open_postgres(database, base_url=URL, create=True)
     store.commit([Put(attempt(phase=Phase.ACCEPTED, run_id="r1"))])
