@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
 @pass_session
 def pull(session: Session, out: Path | None, dry_run: bool) -> None:
-    """Write the whole state as text, for `state push`: to another place, machine or kind of database.
+    """Write the whole state as text, for `state push` elsewhere.
 
-    One line for each row, to standard output or to a file that only you may read. It holds no secrets. Others may go
-    on working meanwhile; what they record later is not in it.
+    For another place, another machine or another kind of database. One line for each row, to standard output or to a
+    file that only you may read; it holds no secrets. Others may go on working: what they record later is not in it.
 
     \b
     Examples:
