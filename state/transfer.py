@@ -105,9 +105,9 @@ class _Lines:
         self._line = self._read(LONGEST_LINE + 1)
         if not self._line:
             raise WrongError(
-                "there is nothing; did the command that was to write it fail?"
+                "there is nothing (did the command that was to write it fail?)"
                 if self._number == 1
-                else "the text ends before its last line; was the command that wrote it interrupted?"
+                else "the text ends before its last line (was the command that wrote it interrupted?)"
             )
         if len(self._line) > LONGEST_LINE:
             raise WrongError(f"the line is longer than {LONGEST_LINE / 2**20:g} MiB")

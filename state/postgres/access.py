@@ -38,6 +38,7 @@ class Workspace:
     """
 
     number: int
+    base_url: str
     lineage: str
     server: str
 
@@ -96,5 +97,4 @@ def _workspace(session: Session, target: Target, base_url: str, create: bool) ->
             f"The state records the runs of {row[1]}, not of {base_url} ({target.place}).",
             "Use another workspace for another service, or put the former base_url back.",
         )
-    number, _, lineage, server = row
-    return Workspace(number, lineage, server)
+    return Workspace(*row)
