@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.acceptance.project import Project
 
+HOSTS = ("laptop", "runner")
 # A UTS namespace of its own: whoever asks the system for the machine's name gets this one. Root only, on Linux.
 _RENAMED = ("unshare", "--uts", "--", "sh", "-c", 'hostname "$0" && exec "$@"')
 

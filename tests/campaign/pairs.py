@@ -25,14 +25,13 @@ from pathlib import Path
 
 from tests.acceptance.project import Project, run
 from tests.campaign.figures import Figures, finish, options
-from tests.campaign.machines import Machine, has_namespaces
+from tests.campaign.machines import HOSTS, Machine, has_namespaces
 from tests.campaign.states import States, campaign_states
 from tests.campaign.subject import APPLY, Nursery, Subject, Wanted
 from tests.service import FakeService
 
 COUNT = 200
 KINDS = ("refused", "waiting", "following")
-HOSTS = ("laptop", "runner")
 _FIRST = {"run.a": 10, "run.b": 11, "run.c": 12}
 _MORE = _FIRST | {"run.d": 13, "run.e": 14}
 _LONG = 60.0

@@ -175,6 +175,11 @@ class PostgresState:
     def drop(self) -> None:
         self.server.drop_database(self.database)
 
+    def end_sessions(self) -> None:
+        """As an administrator does it, or a proxy on the way."""
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+        self.server.execute(f"{ending} '{self.database}'")
+
     def cut(self) -> Mapping[str, str]:
         """What makes a trap end every session on it, once."""
         return {"CAMPAIGN_DEED": "cut", "CAMPAIGN_SERVER": self.server.url(), "CAMPAIGN_DATABASE": self.database}
