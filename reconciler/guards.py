@@ -22,18 +22,30 @@ def guard_of(store: Store | None, client: Client, snapshot: Snapshot | None = No
 
     ``snapshot``: what was read of the state already.
     """
-    has_attempts = False
+    has_attempts, since = False, None
     if store is not None:
         snapshot = snapshot or store.snapshot()
-        if not untracked.is_due(snapshot.meta, snapshot.marks, safekeeping.highest_serial(snapshot.meta.lineage)):
+        if not untracked.is_due(snapshot, safekeeping.highest_serial(snapshot.meta.lineage)):
             return None
         has_attempts = bool(snapshot.current or snapshot.open or store.newest_runs(1))
-    search = untracked.Search(client, store.attempts_of_runs if store else lambda run_ids: [])
+        said = untracked.consent(snapshot)
+        since = said.at if said else None
+    search = search_of(store, client, since)
 
     def guard(actions: Sequence[Action], listing: Listing, spoken_for: Collection[str]) -> list[Diagnostic]:
-        return untracked.refusals(search.matches(actions, listing, spoken_for), has_attempts)
+        found = search.matches(actions, listing, spoken_for)
+        # Two workspaces may want the same run twice. A state that is new may be one whose workspace has a wrong name.
+        lost = [match for match in found if not (has_attempts and match.workspace)]
+        return untracked.refusals(lost, has_attempts)
 
     return guard
+
+
+def search_of(store: Store | None, client: Client, since: str | None = None) -> untracked.Search:
+    """A search for runs that the state does not record."""
+    if store is None:
+        return untracked.Search(client, lambda run_ids: [], lambda run_ids: {}, since)
+    return untracked.Search(client, store.attempts_of_runs, store.recorded_elsewhere, since)
 
 
 def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:

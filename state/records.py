@@ -200,6 +200,9 @@ class MarkRecord:
 class JournalRecord:
     """One committed step of one submission, in order of ``seq``."""
 
+    table: ClassVar[str] = "journal"
+    key: ClassVar[str] = "seq"
+
     seq: int
     attempt_id: str
     phase: Phase
@@ -229,6 +232,13 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     EventRecord,
     MarkRecord,
 )
+Row = Record | JournalRecord
+# In the order in which a whole state is handed over: no row points at one that comes later.
+ROW_TYPES: tuple[type[Row], ...] = (
+    AttemptRecord,
+    *(kind for kind in RECORD_TYPES if kind is not AttemptRecord),
+    JournalRecord,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +252,8 @@ class Snapshot:
     owed: tuple[OwedRecord, ...]  # not paid yet, oldest first
     specs: dict[str, SpecRecord]  # by spec id
     marks: dict[str, MarkRecord] = field(default_factory=dict)  # by name
+    # The database's server was started since a mark was made: it may be an older copy of what it was.
+    restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from state.errors import StateBoundElsewhere, StateMissing, StateNewer, StateOutdated, StateReadOnly
@@ -19,15 +20,29 @@ SELECT coalesce(bool_and(has_table_privilege(c.oid, 'SELECT') AND has_table_priv
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = 'reconciler' AND c.relkind IN ('r', 'p') AND c.relname <> 'migrations'
 """
-_FIND_SQL = "SELECT workspace, base_url FROM reconciler.workspaces WHERE name = %s"
+_FIND_SQL = """
+SELECT workspace, base_url, lineage, 'reconciler.attempts'::regclass::oid || '/' || pg_postmaster_start_time()
+FROM reconciler.workspaces WHERE name = %s
+"""
 _MAKE_SQL = (
     "INSERT INTO reconciler.workspaces (name, lineage, serial, base_url, created_at) VALUES (%s, %s, 0, %s, %s)"
     " ON CONFLICT (name) DO NOTHING"
 )
 
 
-def enter(session: Session, facts: Facts, target: Target, base_url: str, *, create: bool, read_only: bool) -> int:
-    """The number of the workspace, which is made if it is missing and ``create`` says so.
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace that a session may use. ``server`` is another text after every start of the server, which may be one
+    that took over, or a copy that lacks the newest commits, and after its tables were put back from a dump.
+    """
+
+    number: int
+    lineage: str
+    server: str
+
+
+def enter(session: Session, facts: Facts, target: Target, base_url: str, *, create: bool, read_only: bool) -> Workspace:
+    """The workspace, which is made if it is missing and ``create`` says so.
 
     Raises StateMissing, StateBoundElsewhere, StateNewer, StateOutdated, StateReadOnly and psycopg errors.
     """
@@ -64,7 +79,7 @@ def _refuse_without_rights(session: Session, facts: Facts, place: str) -> None:
         )
 
 
-def _workspace(session: Session, target: Target, base_url: str, create: bool) -> int:
+def _workspace(session: Session, target: Target, base_url: str, create: bool) -> Workspace:
     row = session.execute(_FIND_SQL, (target.workspace,)).fetchone()
     if row is None and create:
         made = (target.workspace, str(uuid.uuid4()), base_url, datetime.now(UTC).isoformat())
@@ -79,4 +94,5 @@ def _workspace(session: Session, target: Target, base_url: str, create: bool) ->
             f"The state records the runs of {row[1]}, not of {base_url} ({target.place}).",
             "Use another workspace for another service, or put the former base_url back.",
         )
-    return int(row[0])
+    number, _, lineage, server = row
+    return Workspace(number, lineage, server)

@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from state.errors import StateLockDiffers, StateNotLocked
+from state.errors import StateLockDiffers, StateNotLocked, StateUnreadable
 from state.holder import describe
 from state.postgres.session import Session
 from state.records import Holder
@@ -26,17 +26,19 @@ _KEY = "1919247104 + w.workspace, w.breaks"
 _ROW = "FROM reconciler.workspaces AS w WHERE w.workspace = %s"
 _TRY_SQL = f"SELECT pg_try_advisory_lock({_KEY}), w.breaks {_ROW}"
 _FREE_SQL = "SELECT pg_advisory_unlock(1919247104 + %s, %s)"
-_ENTER_SQL = (
-    "UPDATE reconciler.workspaces AS w SET epoch = epoch + 1, epoch_by = %s, holder = %s"
-    " WHERE w.workspace = %s AND w.breaks = %s RETURNING epoch"
-)
-# The process that serves the holder is kept beside its name: a name counts only while that one has the lock.
-_HOLDER_SQL = """
-SELECT l.pid, w.holder FROM reconciler.workspaces AS w
-JOIN pg_catalog.pg_locks AS l
+# The locks of a workspace. Databases that are compatible with PostgreSQL may grant an advisory lock and hold none.
+_LOCKS = """pg_catalog.pg_locks AS l
   ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
- AND l.classid = (1919247104 + w.workspace)::oid AND l.objid = w.breaks::oid
+ AND l.classid = (1919247104 + w.workspace)::oid AND l.objid = w.breaks::oid"""
+_ENTER_SQL = f"""
+UPDATE reconciler.workspaces AS w SET epoch = epoch + 1, epoch_by = %s, holder = %s
+WHERE w.workspace = %s AND w.breaks = %s
+RETURNING epoch, EXISTS (SELECT FROM (SELECT w.workspace, w.breaks) AS w JOIN {_LOCKS} WHERE l.pid = pg_backend_pid())
+"""
+# The process that serves the holder is kept beside its name: a name counts only while that one has the lock.
+_HOLDER_SQL = f"""
+SELECT l.pid, w.holder FROM reconciler.workspaces AS w JOIN {_LOCKS}
 WHERE w.workspace = %s"""
 _BREAK_SQL = (
     "UPDATE reconciler.workspaces SET epoch = epoch + 1, epoch_by = %s, breaks = breaks + 1, holder = NULL"
@@ -53,8 +55,11 @@ class Taken:
     breaks: int
 
 
-def take(session: Session, workspace: int, backend: int, command: str) -> Taken | None:
-    """Take the lock if it is free. ``backend``: the server's process that serves this session."""
+def take(session: Session, workspace: int, backend: int, command: str, place: str) -> Taken | None:
+    """Take the lock if it is free. ``backend``: the server's process that serves this session.
+
+    Raises StateUnreadable for a server whose locks are none.
+    """
     me = describe(command)
     name = json.dumps({"backend": backend, **asdict(me)})
     while True:
@@ -63,7 +68,13 @@ def take(session: Session, workspace: int, backend: int, command: str) -> Taken 
             return None
         entered = session.execute(_ENTER_SQL, (str(me), name, workspace, breaks)).fetchone()
         if entered is not None:
-            return Taken(me, entered[0], breaks)
+            epoch, held = entered
+            if not held:
+                raise StateUnreadable(
+                    f"The server says that it granted the state's lock, and knows of none ({place}).",
+                    "Use PostgreSQL itself, or a service whose advisory locks hold (docs/scale.md).",
+                )
+            return Taken(me, epoch, breaks)
         free(session, workspace, breaks)  # it was broken before it was ours
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,6 +33,11 @@ _DENIED = (
     StateUnreadable,
     "The state's database does not let us in.",
     "Check user, password (PGPASSWORD, ~/.pgpass, a service file), database and pg_hba.conf.",
+)
+_NO_TLS = (
+    StateUnreadable,
+    "There is no connection to the state's database that both sides trust.",
+    "Check sslmode, sslrootcert, sslcert and sslkey in the URL, and the host's name (docs/scale.md).",
 )
 _NO_RIGHT = (
     StateReadOnly,
@@ -94,7 +100,12 @@ FAILURES: dict[str, Failure] = {
 }
 
 
-_LOGIN_WORDS = ("authentication failed", "no password supplied", "pg_hba.conf", "does not exist")
+# libpq gives no code for a connection that is refused; these words are the server's, in its language, and libpq's own.
+_LOGIN = re.compile(
+    "authentication failed|no password supplied|pg_hba.conf|permission denied for database|not permitted to log in"
+    "|(role|database) .* does not exist"
+)
+_TLS = re.compile("certificate|private (SSL )?key|SSL was required|tls.* alert|sslv3 alert")
 
 
 def from_postgres(error: psycopg.Error, place: str) -> StateError:
@@ -107,15 +118,12 @@ def from_postgres(error: psycopg.Error, place: str) -> StateError:
 
 def _by_kind(error: psycopg.Error) -> Failure:
     """Errors without a code of the server come from the driver."""
-    if isinstance(error, psycopg.OperationalError):
-        return _DENIED if _is_login(error) else _LOST
-    return _REFUSED
-
-
-def _is_login(error: psycopg.Error) -> bool:
-    # libpq gives no code for a login that the server refuses; these words are the server's, in its language.
+    if not isinstance(error, psycopg.OperationalError):
+        return _REFUSED
     said = str(error)
-    return any(words in said for words in _LOGIN_WORDS)
+    if _TLS.search(said):
+        return _NO_TLS
+    return _DENIED if _LOGIN.search(said) else _LOST
 
 
 @contextmanager

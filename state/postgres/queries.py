@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from state.records import (
-    UNTRACKED,
     AttemptRecord,
     InstanceRecord,
-    JournalRecord,
     MarkRecord,
     Meta,
     OwedRecord,
-    Record,
+    Row,
     Snapshot,
     SpecRecord,
 )
 from state.rows import columns, decoder
 
-R = TypeVar("R", bound=Record | JournalRecord)
+R = TypeVar("R", bound=Row)
 
 INSTANCE, ATTEMPT, OWED, SPEC, MARK = (
     decoder(InstanceRecord),
@@ -48,10 +46,6 @@ def attempts_sql(condition: str = "") -> str:
     return rows_sql(AttemptRecord, "attempts", condition, "address, number, attempt_id")
 
 
-# A mark that says that nothing was lost holds only as long as the server runs: it may be another one, or an older copy.
-_MARK = (
-    f"m.name, CASE WHEN m.name = '{UNTRACKED}' AND m.server <> %(server)s THEN 'due' ELSE m.value END, m.at"
-)  # fmt: skip
 _HEAD_SQL = f"""
     SELECT json_build_object(
         'meta', (SELECT json_build_array(w.lineage, w.serial, w.base_url, w.created_at)
@@ -60,7 +54,7 @@ _HEAD_SQL = f"""
                  FROM reconciler.owed AS o WHERE o.workspace = %(workspace)s AND o.paid_at IS NULL),
         'specs', (SELECT json_agg(json_build_array({names(SpecRecord, "s.")}))
                   FROM reconciler.specs AS s WHERE s.workspace = %(workspace)s),
-        'marks', (SELECT json_agg(json_build_array({_MARK}))
+        'marks', (SELECT json_agg(json_build_array({names(MarkRecord, "m.")}, m.server))
                   FROM reconciler.marks AS m WHERE m.workspace = %(workspace)s))"""
 _NONE = ", ".join(["NULL"] * _WIDTH)
 # One statement, and so one consistent view without a transaction. OFFSET 0 keeps the planner from reading the whole
@@ -78,6 +72,11 @@ UNION ALL
 UNION ALL
 SELECT 0, ({_HEAD_SQL}), {_NONE}, {", ".join(["NULL"] * len(columns(AttemptRecord)))}
 """
+ELSEWHERE_SQL = """
+WITH own AS (SELECT %s::integer AS workspace)
+SELECT a.run_id, w.name FROM own JOIN reconciler.workspaces AS w ON w.workspace <> own.workspace
+CROSS JOIN LATERAL (SELECT t.run_id FROM reconciler.attempts AS t
+                    WHERE t.workspace = w.workspace AND t.run_id = ANY(%s) OFFSET 0) AS a"""
 META_SQL = "SELECT lineage, serial, base_url, created_at FROM reconciler.workspaces WHERE workspace = %s"
 NEWEST_SQL = (
     rows_sql(AttemptRecord, "attempts", "run_id IS NOT NULL AND gone_at IS NULL")
@@ -85,8 +84,8 @@ NEWEST_SQL = (
 )
 
 
-def snapshot(rows: list[tuple[Any, ...]], schema_version: int) -> Snapshot:
-    """A snapshot of what SNAPSHOT_SQL gave."""
+def snapshot(rows: list[tuple[Any, ...]], schema_version: int, server: str) -> Snapshot:
+    """A snapshot of what SNAPSHOT_SQL gave. ``server``: the present start of it, for which marks hold."""
     instances: dict[str, InstanceRecord] = {}
     current: dict[str, AttemptRecord] = {}
     opened: dict[str, AttemptRecord] = {}
@@ -104,7 +103,7 @@ def snapshot(rows: list[tuple[Any, ...]], schema_version: int) -> Snapshot:
         else:
             head = row[1]
     specs = map(SPEC, head["specs"] or ())
-    marks = map(MARK, head["marks"] or ())
+    marks = head["marks"] or ()
     return Snapshot(
         meta=Meta(schema_version, *head["meta"]),
         instances=instances,
@@ -112,5 +111,6 @@ def snapshot(rows: list[tuple[Any, ...]], schema_version: int) -> Snapshot:
         open=opened,
         owed=tuple(map(OWED, head["owed"] or ())),
         specs={spec.spec_id: spec for spec in specs},
-        marks={mark.name: mark for mark in marks},
+        marks={mark[0]: MARK(mark[:-1]) for mark in marks},
+        restarted=any(mark[-1] != server for mark in marks),
     )

@@ -50,17 +50,15 @@ class Facts:
     synchronous_commit: str
     version: int
     user: str
+    encoding: str
     tables: bool  # a schema of ours is there
-    server: str  # changes whenever the server is started: also for a copy, and after a failover
 
 
 _FACTS_SQL = """
 SELECT pg_backend_pid(), pg_is_in_recovery(), current_setting('fsync') = 'on', current_setting('synchronous_commit'),
-       current_setting('server_version_num')::int, current_user::text,
+       current_setting('server_version_num')::int, current_user::text, getdatabaseencoding()::text,
        EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-               WHERE n.nspname = 'reconciler' AND c.relname = 'migrations'),
-       (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()) || '/'
-           || extract(epoch FROM pg_postmaster_start_time())
+               WHERE n.nspname = 'reconciler' AND c.relname = 'migrations')
 """
 # A process that is stopped inside a transaction must not hold up the others for long; a vanished one not at all.
 _SETTINGS_SQL = """
@@ -90,13 +88,18 @@ def connect(target: Target, *, read_only: bool) -> tuple[Session, Facts]:
             raise StateUnreadable(
                 f"The server is PostgreSQL {facts.version // 10_000} ({target.place}).", "Use version 13 or newer."
             )
+        if facts.encoding != "UTF8":
+            raise StateUnreadable(
+                f"The database's encoding is {facts.encoding} ({target.place}).",
+                "Use a database whose encoding is UTF8.",
+            )
         if not read_only:
             _refuse_unwritable(facts, target.place)
         # Where the server's default would acknowledge a commit before it is on disk, ours wait for the disk.
         durable = "on" if facts.synchronous_commit in ("off", "local") else facts.synchronous_commit
-        milliseconds = str(round(target.timeout * 1000))
-        locks = str(round(min(_LOCK_SECONDS, target.timeout) * 1000))
-        values = (milliseconds, locks, locks, "on" if read_only else "off", durable)
+        # The server gives up before we do, so that its words are heard and the session can still be used.
+        statement, lock = round(target.timeout * 900), round(min(_LOCK_SECONDS, target.timeout * 0.5) * 1000)
+        values = (str(statement), str(lock), str(lock), "on" if read_only else "off", durable)
         session.execute(_SETTINGS_SQL, values)
     except BaseException:
         session.close()

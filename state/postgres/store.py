@@ -7,17 +7,19 @@ reading and progress go on over a new session.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
 
-from state.errors import StateLocked, StateLockLost, StateReadOnly, StateUnreachable, invalid
+from state.errors import StateLineageDiffers, StateLocked, StateLockLost, StateReadOnly, StateUnreachable, invalid
 from state.holder import describe
-from state.postgres import access, advisory, queries, writing
+from state.postgres import access, advisory, exchange, queries, writing
+from state.postgres.access import Workspace
 from state.postgres.failures import translated
 from state.postgres.migrations import SCHEMA_VERSION
 from state.postgres.session import Facts, Session, connect
@@ -30,14 +32,14 @@ from state.records import (
     JournalRecord,
     Meta,
     PlanActionRecord,
-    Record,
+    Row,
     Snapshot,
 )
 from state.rows import decoder
 from state.writes import Write, is_decision
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Record | JournalRecord)
+R = TypeVar("R", bound=Row)
 
 _LOCK_POLL = (0.05, 1.0)  # seconds, first and longest
 _RECONNECTING = 2.0  # times the timeout: a server that is restarted, or a standby that takes over, is back by then
@@ -53,11 +55,10 @@ def open_postgres(
     StateUnreachable, StateUnreadable, StateUnwritable or StateCorrupt.
     """
     target = parse(url, workspace)
-    session, facts, number = _enter(target, base_url, create=create, read_only=read_only)
-    return PostgresStore(target, base_url, session, facts, number, read_only=read_only)
+    return PostgresStore(target, base_url, *_enter(target, base_url, create=create, read_only=read_only), read_only)
 
 
-def _enter(target: Target, base_url: str, *, create: bool, read_only: bool) -> tuple[Session, Facts, int]:
+def _enter(target: Target, base_url: str, *, create: bool, read_only: bool) -> tuple[Session, Facts, Workspace]:
     with translated(target.place):
         session, facts = connect(target, read_only=read_only)
         try:
@@ -72,7 +73,13 @@ class PostgresStore:
     """A :class:`state.store.Store` in a workspace of a database. Made by :func:`open_postgres`."""
 
     def __init__(
-        self, target: Target, base_url: str, session: Session, facts: Facts, workspace: int, *, read_only: bool = False
+        self,
+        target: Target,
+        base_url: str,
+        session: Session,
+        facts: Facts,
+        workspace: Workspace,
+        read_only: bool,
     ) -> None:
         self.place = target.place
         self._target = target
@@ -95,8 +102,8 @@ class PostgresStore:
 
     def snapshot(self) -> Snapshot:
         def read(session: Session) -> Snapshot:
-            named = {"workspace": self._workspace, "server": self._facts.server}
-            return queries.snapshot(session.execute(queries.SNAPSHOT_SQL, named).fetchall(), SCHEMA_VERSION)
+            rows = session.execute(queries.SNAPSHOT_SQL, {"workspace": self._workspace.number}).fetchall()
+            return queries.snapshot(rows, SCHEMA_VERSION, self._workspace.server)
 
         return self._patiently(read)
 
@@ -107,6 +114,9 @@ class PostgresStore:
 
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
         return self._attempts(queries.attempts_sql("run_id = ANY(%s)"), list(run_ids))
+
+    def recorded_elsewhere(self, run_ids: Iterable[str]) -> dict[str, str]:
+        return dict(self._rows(queries.ELSEWHERE_SQL, list(run_ids)))
 
     def newest_runs(self, limit: int) -> list[AttemptRecord]:
         return self._attempts(queries.NEWEST_SQL, limit)
@@ -134,7 +144,7 @@ class PostgresStore:
         return list(map(decoder(kind), self._rows(sql, *wanted.values())))
 
     def _rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
-        return self._patiently(lambda session: session.execute(sql, (self._workspace, *arguments)).fetchall())
+        return self._patiently(lambda session: session.execute(sql, (self._workspace.number, *arguments)).fetchall())
 
     # -- the session ----------------------------------------------------------------------------------------------
 
@@ -158,9 +168,14 @@ class PostgresStore:
             raise invalid("The store is closed.")
         if self._session.closed:
             self._lost = self._lost or self._holding
-            self._session, self._facts, self._workspace = _enter(
-                self._target, self._base_url, create=False, read_only=self._read_only
-            )
+            session, facts, workspace = _enter(self._target, self._base_url, create=False, read_only=self._read_only)
+            if workspace.lineage != self._workspace.lineage:
+                session.close()
+                raise StateLineageDiffers(
+                    f"The workspace became that of another state while we were at work ({self.place}).",
+                    "Look at who put it there, then run the command again.",
+                )
+            self._session, self._facts, self._workspace = session, facts, workspace
         return self._session
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -168,33 +183,72 @@ class PostgresStore:
     def commit(self, writes: Sequence[Write]) -> int:
         self._refuse_if_read_only()
         if not any(map(is_decision, writes)):
-            return self._patiently(lambda session: self._commit(session, writes, decided=False))
+            return self._patiently(lambda session: self._record(session, writes, decided=False))
         # Not repeated: whether it was recorded is not known when the session is lost, and the lock is gone with it.
         with self._guard, translated(self.place):
-            session = self._live()
-            if self._lost:
-                raise StateLockLost(None)
-            return self._commit(session, writes, decided=True)
+            return self._record(self._live(), writes, decided=True)
 
-    def _commit(self, session: Session, writes: Sequence[Write], *, decided: bool) -> int:
-        try:
-            begun = writing.begin(session, self._workspace, writes)
-            if decided and self._epoch not in (None, begun.epoch):
-                raise StateLockLost(begun.epoch_by)
+    def _record(self, session: Session, writes: Sequence[Write], *, decided: bool) -> int:
+        with self._transaction(session, writes, decided=decided) as begun:
             changes = begun.rows.apply(writes)
             serial = begun.serial + int(decided)
-            writing.end(session, self._workspace, begun.rows, changes, serial, self._facts.server)
+            writing.end(session, self._workspace, begun.rows, changes, serial)
+            return serial
+
+    @contextmanager
+    def _transaction(self, session: Session, writes: Sequence[Write], *, decided: bool) -> Iterator[writing.Begun]:
+        """A transaction that holds the workspace, of which nothing stays when it fails."""
+        if decided and self._lost:
+            raise StateLockLost(None)
+        try:
+            begun = writing.begin(session, self._workspace.number, writes)
+            if decided and self._epoch not in (None, begun.epoch):
+                raise StateLockLost(begun.epoch_by)
+            yield begun
         except BaseException:
             with suppress(psycopg.Error):
                 session.rollback()
             if session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 session.close()
             raise
-        return serial
 
     def _refuse_if_read_only(self) -> None:
         if self._read_only:
             raise StateReadOnly(f"The state was opened only for reading ({self.place}).", "Open it for writing.")
+
+    # -- as a whole -----------------------------------------------------------------------------------------------
+
+    def export(self) -> AbstractContextManager[tuple[Meta, Iterator[Row]]]:
+        return self._export()
+
+    @contextmanager
+    def _export(self) -> Iterator[tuple[Meta, Iterator[Row]]]:
+        """In a session of its own: whoever reads the rows may take his time."""
+        with self._guard, translated(self.place):
+            self._live()  # a closed store has nothing to give
+            session, _, workspace = _enter(self._target, self._base_url, create=False, read_only=True)
+        with closing(session):
+            with translated(self.place):
+                exchange.begin(session)
+                meta = exchange.read_meta(session, workspace.number, SCHEMA_VERSION)
+            yield meta, self._all(session, workspace.number)
+
+    def _all(self, session: Session, workspace: int) -> Iterator[Row]:
+        with translated(self.place):
+            yield from exchange.rows(session, workspace)
+
+    def replace(self, meta: Meta, rows: Iterable[Row]) -> None:
+        self._refuse_if_read_only()
+        with self._guard, translated(self.place):
+            session = self._live()
+            patience, session.patience = session.patience, exchange.UNHURRIED_SECONDS
+            try:
+                with self._transaction(session, (), decided=True):
+                    exchange.replace(session, self._workspace, SCHEMA_VERSION, meta, rows)
+                    session.execute("COMMIT")
+            finally:
+                session.patience = patience
+            self._workspace = dataclasses.replace(self._workspace, lineage=meta.lineage)
 
     # -- the lock -------------------------------------------------------------------------------------------------
 
@@ -216,13 +270,13 @@ class PostgresStore:
                 with self._guard, suppress(psycopg.Error):  # without its session there is no lock any more
                     self._holding = False
                     if not self._lost and not self._session.closed:
-                        advisory.free(self._session, self._workspace, taken.breaks)
+                        advisory.free(self._session, self._workspace.number, taken.breaks)
         finally:
             self._mine.release()
 
     def _take(self, command: str, deadline: float) -> advisory.Taken:
         def step(session: Session) -> advisory.Taken | None:
-            return advisory.take(session, self._workspace, self._facts.backend, command)
+            return advisory.take(session, self._workspace.number, self._facts.backend, command, self.place)
 
         pause, longest = _LOCK_POLL
         while True:
@@ -238,12 +292,12 @@ class PostgresStore:
             pause = min(pause * 1.5, longest)
 
     def holder(self) -> Holder | None:
-        return self._patiently(lambda session: advisory.holder(session, self._workspace))
+        return self._patiently(lambda session: advisory.holder(session, self._workspace.number))
 
     def unlock(self, lock_id: str) -> Holder:
         self._refuse_if_read_only()
         with self._guard, translated(self.place):
-            return advisory.abolish(self._live(), self._workspace, lock_id, self.place)
+            return advisory.abolish(self._live(), self._workspace.number, lock_id, self.place)
 
     def close(self) -> None:
         with self._guard:

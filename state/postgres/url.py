@@ -20,6 +20,7 @@ _DEFAULTS = {
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "application_name": "reconciler",
+    "client_encoding": "UTF8",
 }
 
 
@@ -48,7 +49,7 @@ def holds_password(url: str) -> bool:
     authority, _, query = _split(url)
     user, at, _ = authority.rpartition("@")
     names = {urllib.parse.unquote(pair.partition("=")[0]).strip().lower() for pair in re.split("[&;]", query)}
-    return (bool(at) and ":" in user) or not names.isdisjoint({"password", "sslpassword", "passfile_password"})
+    return (bool(at) and ":" in user) or not names.isdisjoint({"password", "sslpassword"})
 
 
 def parse(url: str, workspace: str | None = None) -> Target:

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from state.postgres.access import Workspace
 from state.postgres.queries import ATTEMPT, INSTANCE, OWED, rows_sql
 from state.postgres.session import Session
 from state.records import (
     RECORD_TYPES,
     AttemptRecord,
     InstanceRecord,
-    JournalRecord,
     MarkRecord,
     OwedRecord,
     Record,
+    Row,
 )
 from state.rows import columns
 from state.tables import Change, Tables
@@ -67,23 +68,25 @@ def begin(session: Session, workspace: int, writes: Sequence[Write]) -> Begun:
     return Begun(epoch, by, serial, rows)
 
 
-def end(session: Session, workspace: int, rows: Tables, changes: Sequence[Change], serial: int, server: str) -> None:
+def end(session: Session, workspace: Workspace, rows: Tables, changes: Sequence[Change], serial: int) -> None:
     """Write what changed, and commit. Raises psycopg errors."""
+    number = workspace.number
     with session.pipeline():
         for kind in _ORDER:
             table = rows.of(kind)
             keys = dict.fromkeys(key for changed, key, _ in changes if changed is table)
             there = [_row(table[key]) for key in keys if key in table]
             if kind is MarkRecord:
-                there = [{**row, "server": server} for row in there]
+                there = [{**row, "server": workspace.server} for row in there]
             if there:
-                session.execute(_PUT_SQL[kind], (workspace, json.dumps(there)))
+                session.execute(_PUT_SQL[kind], (number, json.dumps(there)))
             gone = [key for key in keys if key not in table]
             if gone:
-                session.execute(_DROP_SQL[kind], (workspace, gone))
+                session.execute(_DROP_SQL[kind], (number, gone))
         if rows.journal:
-            session.execute(_JOURNAL_SQL, (workspace, json.dumps(list(map(_row, rows.journal)))))
-        session.execute(_SERIAL_SQL, (serial, workspace))
+            steps = json.dumps(list(map(_row, rows.journal)))
+            session.execute(_JOURNAL_SQL, {"workspace": number, "steps": steps})
+        session.execute(_SERIAL_SQL, (serial, number))
         session.execute("COMMIT")
 
 
@@ -117,12 +120,13 @@ def _wanted(writes: Sequence[Write]) -> _Wanted:
     return wanted
 
 
-def _row(record: Record | JournalRecord) -> dict[str, Any]:
-    """A row as JSON has it. PostgreSQL keeps no NUL in a text; what people see of one is a replacement character."""
-    return {
-        name: value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
-        for name, value in ((name, getattr(record, name)) for name in columns(type(record)))
-    }
+def stored(value: Any) -> Any:
+    """A value as PostgreSQL keeps it: no text of its may hold a NUL, which becomes the symbol for it."""
+    return value.replace("\0", "\u2400") if isinstance(value, str) and "\0" in value else value
+
+
+def _row(record: Row) -> dict[str, Any]:
+    return {name: stored(getattr(record, name)) for name in columns(type(record))}
 
 
 def _put_sql(kind: type[Record]) -> str:
@@ -141,8 +145,11 @@ _PUT_SQL = {kind: _put_sql(kind) for kind in RECORD_TYPES}
 _DROP_SQL = {
     kind: f"DELETE FROM reconciler.{kind.table} WHERE workspace = %s AND {kind.key} = ANY(%s)" for kind in RECORD_TYPES
 }
-_JOURNAL_SQL = (
-    "INSERT INTO reconciler.journal (workspace, attempt_id, phase, at, note) SELECT %s, attempt_id, phase, at, note"
-    " FROM json_populate_recordset(NULL::reconciler.journal, %s::json)"
-)
+# Nobody else adds a step meanwhile: the transaction holds the workspace's row.
+_JOURNAL_SQL = """
+INSERT INTO reconciler.journal (workspace, seq, attempt_id, phase, at, note)
+SELECT %(workspace)s,
+       n.seq + coalesce((SELECT max(j.seq) FROM reconciler.journal AS j WHERE j.workspace = %(workspace)s), 0),
+       n.attempt_id, n.phase, n.at, n.note
+FROM json_populate_recordset(NULL::reconciler.journal, %(steps)s::json) AS n"""
 _SERIAL_SQL = "UPDATE reconciler.workspaces SET serial = %s WHERE workspace = %s"

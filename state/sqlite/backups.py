@@ -18,14 +18,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from state.errors import StateCorrupt, StateError, StateMissing, StateUnwritable, translated
-from state.machine import make_folder
+from state.machine import LINEAGE, make_folder
 from state.records import MarkRecord, Meta
 from state.sqlite import connection, queries
 
 KEPT = 10  # of those that were made by themselves; what was made by hand stays
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-(\d+)-(before-apply|before-restore|by-hand)\.db")
 _TIME = "%Y%m%dT%H%M%S.%fZ"
-_LINEAGE = re.compile(r"[0-9A-Za-z-]{1,64}")
 _LEFTOVER_SECONDS = 3600.0  # a temporary file of that age belongs to a process that was killed
 _FURTHER = 1000  # more than the lock can be taken or broken while a restore is at work
 
@@ -150,7 +149,7 @@ def _copy(database: Path, target: Path) -> Meta:
             db.execute("PRAGMA journal_mode = DELETE")  # one file that holds everything
             connection.check(db, database)
             meta = queries.read_meta(db)
-    if not _LINEAGE.fullmatch(meta.lineage):
+    if not LINEAGE.fullmatch(meta.lineage):
         raise StateCorrupt(f"The lineage {meta.lineage!r} is none ({database}).", "Name another file.")
     connection.sync(target)
     return meta
