@@ -19,7 +19,7 @@ def workshop(tmp_path: Path, postgres_states: PostgresStates) -> Iterator[Worksh
         yield Workshop(tmp_path, service, nursery, postgres_states)
 
 
-@pytest.mark.parametrize("point", ["lock, taken", "inside SENDING", "committing SENDING", "before ACCEPTED"])
+@pytest.mark.parametrize("point", ["inside SENDING", "before ACCEPTED"])
 def test_it_is_said_in_words_and_the_next_apply_goes_on(workshop: Workshop, point: str) -> None:
     subject = workshop.make("new runs")
     assert subject.cut(*APPLY, point=point) == point
