@@ -182,10 +182,13 @@ class Server:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def create_database(self, options: str = "", owner: str = "team") -> str:
-        """A fresh, empty database, about 25 ms; its name. ``options`` as in CREATE DATABASE (``ENCODING 'LATIN1'``)."""
+    def create_database(self, options: str = "", owner: str = "team", template: str = "template0") -> str:
+        """A fresh database, about 25 ms; its name. ``options`` as in CREATE DATABASE (``ENCODING 'LATIN1'``).
+
+        Empty, or a copy of ``template``, on which nobody may have a session meanwhile.
+        """
         name = f"database_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 STRATEGY wal_log {options}")
+        self.execute(f"CREATE DATABASE {name} OWNER {owner} TEMPLATE {template} STRATEGY wal_log {options}")
         return name
 
     def drop_database(self, name: str) -> None:
