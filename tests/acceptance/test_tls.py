@@ -1,4 +1,4 @@
-"""TLS to the state's database is libpq's: who is not trusted, on either side, stops an apply before anything is bought."""
+"""TLS to the state's database is libpq's: where either side is not trusted, nothing is bought."""
 
 from __future__ import annotations
 
