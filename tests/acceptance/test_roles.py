@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
 
 import psycopg
 import pytest
@@ -64,7 +66,7 @@ def company(own_server: Server, project: Project) -> Company:
     first, second = blocks("sql")
     made.psql("admin", first, "postgres")
     project.declare(run("a"))
-    (command,) = [line for line in "".join(blocks("sh")).splitlines() if "init --fresh" in line]
+    (command,) = [block for block in blocks("sh") if "init --fresh" in block]
     words = shlex.split(command.replace("db.example.com", f"127.0.0.1:{own_server.port}"))
     assert "Next: " in project.expect(0, *words[1:]).stdout
     made.psql("reconciler_owner", second)
@@ -118,3 +120,32 @@ def test_older_tables_wait_for_their_owner(company: Company, project: Project, s
     told = said(project.expect(1, "--state", company.url(role), "apply", "--auto-approve"))
     assert "the role that owns the schema" in told
     assert (service.creates, company.dump()) == ([], before)
+
+
+def test_a_dump_that_lacks_a_run_is_put_back(company: Company, project: Project, service: FakeService) -> None:
+    (block,) = [block for block in blocks("sh") if "pg_dump" in block]
+    dump, *restore = block.replace("db.example.com", "127.0.0.1").strip().splitlines()
+    env = {"PATH": f"{company.bin}:{os.environ['PATH']}", "PGPORT": str(company.server.port), "PGUSER": "admin"}
+
+    def shell(line: str) -> None:
+        subprocess.run(line, shell=True, check=True, env=env, cwd=project.elsewhere)
+
+    project.env["RECONCILER_STATE_URL"] = company.url("ci")
+    project.apply()
+    shell(dump)
+    project.declare(run("a"), run("b", 20))
+    project.apply()
+    (lost,) = [made for made in service.run_ids if service.runs[made].samples == 20]
+    for line in restore:
+        shell(line)
+    copied = company.url("ci").replace("/reconciler?", "/reconciler_copy?")
+    project.env |= {"RECONCILER_STATE_URL": copied, "XDG_DATA_HOME": str(project.folder / "another machine")}
+    for command in (("plan",), ("apply", "--auto-approve")):
+        told = said(project.expect(1, *command))
+        assert lost in told
+        assert "import --match" in told
+    project.expect(0, "import", "--match")
+    project.settled()
+    assert len(service.creates) == 2
+    project.env["RECONCILER_STATE_URL"] = copied.replace("ci@", "ada@")
+    project.settled()
