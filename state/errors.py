@@ -10,7 +10,9 @@
     ├── StateLockLost         the lock that this handle held was broken, or taken by another since
     ├── StateNotLocked        there is no lock to break
     ├── StateLockDiffers      the lock to break is not the one that is held (``holder``)
-    ├── StateLineageDiffers   a backup of another state
+    ├── StateLineageDiffers   a backup, or a pulled state, of another state
+    ├── StateBehind           a pulled state that knows less than the one whose place it would take, or something else
+    ├── StateDocumentInvalid  what should be a pulled state is none, or is damaged or cut off
     ├── StateBusy             another process was writing for too long
     ├── StateNewer            made by a newer version of the tool
     ├── StateOutdated         made by an older version, and opened only for reading
@@ -35,7 +37,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from state.records import Holder
@@ -55,7 +57,11 @@ class StateUrlInvalid(StateError):
 
 
 class StateMissing(StateError):
-    """There is no database, and none was to be made."""
+    """There is no database, and none was to be made. ``others``: workspaces that are where ours is not."""
+
+    def __init__(self, message: str, advice: str, others: Sequence[str] = ()) -> None:
+        super().__init__(message, advice)
+        self.others = tuple(others)
 
 
 class StateBoundElsewhere(StateError):
@@ -115,6 +121,14 @@ class StateLockDiffers(StateError):
             f"If that command hangs for good, run `reconciler unlock {holder.lock_id}`.",
         )
         self.holder = holder
+
+
+class StateBehind(StateError):
+    """A pulled state is older than the one whose place it would take, or as old and not the same."""
+
+
+class StateDocumentInvalid(StateError):
+    """What should be the text of a pulled state is none, or is damaged or cut off; nothing was changed."""
 
 
 class StateBusy(StateError):

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from pathlib import Path
 
 _FILE, _LOCK, _KEPT_PATHS = "machine.json", "machine.lock", 20
 _LOCK_SECONDS = 2.0
+LINEAGE = re.compile(r"[0-9A-Za-z-]{1,64}")  # it names a folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,9 @@ class MarkRecord:
 class JournalRecord:
     """One committed step of one submission, in order of ``seq``."""
 
+    table: ClassVar[str] = "journal"
+    key: ClassVar[str] = "seq"
+
     seq: int
     attempt_id: str
     phase: Phase
@@ -228,6 +231,13 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     SpecRecord,
     EventRecord,
     MarkRecord,
+)
+Row = Record | JournalRecord
+# In the order in which a whole state is handed over: no row points at one that comes later.
+ROW_TYPES: tuple[type[Row], ...] = (
+    AttemptRecord,
+    *(kind for kind in RECORD_TYPES if kind is not AttemptRecord),
+    JournalRecord,
 )
 
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from state.records import JournalRecord, Phase, Record
+from state.records import Phase, Record, Row
 
-R = TypeVar("R", bound=Record | JournalRecord)
+R = TypeVar("R", bound=Row)
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "Phase": {phase.value: phase for phase in Phase}.__getitem__,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from state.records import (
     JournalRecord,
     Meta,
     PlanActionRecord,
+    Row,
     Snapshot,
 )
 from state.writes import Write
@@ -64,6 +65,26 @@ class Store(Protocol):
         The serial rises by one when any write is a decision (:func:`state.writes.is_decision`).
         When this returns, the writes survive a power cut.
         Raises StateLockLost for a decision if this handle held the lock once, and another has taken or broken it since.
+        """
+
+    def export(self) -> AbstractContextManager[tuple[Meta, Iterator[Row]]]:
+        """Everything that the state holds, as of one moment, read as it is asked for: never all in memory.
+
+        The rows come table by table in the order of :data:`state.records.ROW_TYPES`. Events, plan actions and owed
+        cancels keep the order in which they were first written, steps of the journal that of ``seq``. They can be read
+        as long as the context is open, whatever is committed meanwhile; other methods may be called in between.
+        """
+
+    def replace(self, meta: Meta, rows: Iterable[Row]) -> None:
+        """Put another content in the place of ours, in one durable transaction or not at all. Call it under the lock.
+
+        Of ``meta`` lineage, serial and time of creation are taken over; the epoch stays, and the version of the tables.
+        ``rows`` come in the order of :meth:`export`, and are taken one by one; what their iterator raises leaves
+        everything as it was. The next step of the journal follows the last one of ``rows``.
+        Raises StateConflict if an attempt of ours is not among ``rows`` (none is ever deleted) or would lose a run that
+        is not provisional, if two rows have one key or two attempts one run, and if an instance points at no attempt;
+        StateInvalid for an accepted attempt without a run; StateBoundElsewhere for the runs of another service;
+        StateLockLost as :meth:`commit` does.
         """
 
     def lock(self, command: str, timeout: float = 0.0) -> AbstractContextManager[Holder]:

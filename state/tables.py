@@ -6,7 +6,7 @@ The memory store keeps all of its rows so; the PostgreSQL store those that one c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, assert_never
 
 from state import rules
@@ -74,6 +74,13 @@ class Tables:
         self.attempts[attempt.attempt_id] = attempt
         if attempt.run_id is not None:
             self.runs[attempt.run_id] = attempt.attempt_id
+        if attempt.phase in OPEN_PHASES or attempt.provisional:
+            self.open[attempt.attempt_id] = None
+
+    def become(self, other: Tables) -> None:
+        """Hold what another one holds; it must not be used any more."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))
 
     def of(self, kind: type[Record]) -> dict[str, Any]:
         """The rows of one kind of record."""
@@ -134,7 +141,7 @@ class Tables:
         self._set(self.attempts, key, attempt)
 
     def _step(self, attempt: AttemptRecord, at: str) -> None:
-        seq = len(self.journal) + 1
+        seq = self.journal[-1].seq + 1 if self.journal else 1
         self.journal.append(JournalRecord(seq, attempt.attempt_id, attempt.phase, at, attempt.note))
 
     def _check_pointers(self, writes: Sequence[Write]) -> None:

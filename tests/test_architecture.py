@@ -28,6 +28,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.views": ("reconciler", "reconciler.model", "reconciler.views", "state.records"),
     "reconciler.project": ("reconciler.config", "reconciler.dataframer", "reconciler.model", "state"),
     "reconciler.safekeeping": ("reconciler.project", "reconciler.clock", "reconciler.model", "state"),
+    "reconciler.transfer": (
+        "reconciler.project", "reconciler.safekeeping", "reconciler.wiring", "reconciler.clock", "state",
+    ),
     "reconciler.wiring": EVERYTHING,
     "reconciler.guards": EVERYTHING,
     "reconciler.pipeline": EVERYTHING,

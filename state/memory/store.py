@@ -6,12 +6,14 @@ import copy
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from state import exchange
 from state.errors import invalid
+from state.memory.exchange import everything, gathered
 from state.memory.lock import MemoryLock
 from state.records import (
     AttemptRecord,
@@ -21,6 +23,7 @@ from state.records import (
     JournalRecord,
     Meta,
     PlanActionRecord,
+    Row,
     Snapshot,
 )
 from state.sqlite.connection import SCHEMA_VERSION
@@ -134,6 +137,20 @@ class MemoryStore:
             if decided:
                 shared.meta = replace(shared.meta, serial=shared.meta.serial + 1)
             return shared.meta.serial
+
+    # -- as a whole -----------------------------------------------------------------------------------------------
+
+    def export(self) -> AbstractContextManager[tuple[Meta, Iterator[Row]]]:
+        with self:
+            return nullcontext((self._shared.meta, iter(everything(self._tables))))
+
+    def replace(self, meta: Meta, rows: Iterable[Row]) -> None:
+        with self:
+            shared = self._shared
+            self._locks.check(self._epoch)
+            exchange.refuse_elsewhere(shared.meta.base_url, meta)
+            self._tables.become(gathered(rows, self._tables))
+            shared.meta = replace(shared.meta, lineage=meta.lineage, serial=meta.serial, created_at=meta.created_at)
 
     # -- the lock -------------------------------------------------------------------------------------------------
 

@@ -7,17 +7,16 @@ from typing import Any, TypeVar
 from state.records import (
     AttemptRecord,
     InstanceRecord,
-    JournalRecord,
     MarkRecord,
     Meta,
     OwedRecord,
-    Record,
+    Row,
     Snapshot,
     SpecRecord,
 )
 from state.rows import columns, decoder
 
-R = TypeVar("R", bound=Record | JournalRecord)
+R = TypeVar("R", bound=Row)
 
 INSTANCE, ATTEMPT, OWED, SPEC, MARK = (
     decoder(InstanceRecord),

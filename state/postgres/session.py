@@ -94,10 +94,9 @@ def connect(target: Target, *, read_only: bool) -> tuple[Session, Facts]:
             _refuse_unwritable(facts, target.place)
         # Where the server's default would acknowledge a commit before it is on disk, ours wait for the disk.
         durable = "on" if facts.synchronous_commit in ("off", "local") else facts.synchronous_commit
-        milliseconds = str(round(target.timeout * 1000))
-        # Sooner than we hang up, so that the server says why.
-        locks = str(round(min(_LOCK_SECONDS, target.timeout / 2) * 1000))
-        values = (milliseconds, locks, locks, "on" if read_only else "off", durable)
+        # The server gives up before we do, so that its words are heard and the session can still be used.
+        statement, lock = round(target.timeout * 900), round(min(_LOCK_SECONDS, target.timeout * 0.5) * 1000)
+        values = (str(statement), str(lock), str(lock), "on" if read_only else "off", durable)
         session.execute(_SETTINGS_SQL, values)
     except BaseException:
         session.close()

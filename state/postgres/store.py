@@ -7,17 +7,18 @@ reading and progress go on over a new session.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
 
 from state.errors import StateLineageDiffers, StateLocked, StateLockLost, StateReadOnly, StateUnreachable, invalid
 from state.holder import describe
-from state.postgres import access, advisory, queries, writing
+from state.postgres import access, advisory, exchange, queries, writing
 from state.postgres.access import Workspace
 from state.postgres.failures import translated
 from state.postgres.migrations import SCHEMA_VERSION
@@ -31,14 +32,14 @@ from state.records import (
     JournalRecord,
     Meta,
     PlanActionRecord,
-    Record,
+    Row,
     Snapshot,
 )
 from state.rows import decoder
 from state.writes import Write, is_decision
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Record | JournalRecord)
+R = TypeVar("R", bound=Row)
 
 _LOCK_POLL = (0.05, 1.0)  # seconds, first and longest
 _RECONNECTING = 2.0  # times the timeout: a server that is restarted, or a standby that takes over, is back by then
@@ -182,33 +183,72 @@ class PostgresStore:
     def commit(self, writes: Sequence[Write]) -> int:
         self._refuse_if_read_only()
         if not any(map(is_decision, writes)):
-            return self._patiently(lambda session: self._commit(session, writes, decided=False))
+            return self._patiently(lambda session: self._record(session, writes, decided=False))
         # Not repeated: whether it was recorded is not known when the session is lost, and the lock is gone with it.
         with self._guard, translated(self.place):
-            session = self._live()
-            if self._lost:
-                raise StateLockLost(None)
-            return self._commit(session, writes, decided=True)
+            return self._record(self._live(), writes, decided=True)
 
-    def _commit(self, session: Session, writes: Sequence[Write], *, decided: bool) -> int:
+    def _record(self, session: Session, writes: Sequence[Write], *, decided: bool) -> int:
+        with self._transaction(session, writes, decided=decided) as begun:
+            changes = begun.rows.apply(writes)
+            serial = begun.serial + int(decided)
+            writing.end(session, self._workspace, begun.rows, changes, serial)
+            return serial
+
+    @contextmanager
+    def _transaction(self, session: Session, writes: Sequence[Write], *, decided: bool) -> Iterator[writing.Begun]:
+        """A transaction that holds the workspace, of which nothing stays when it fails."""
+        if decided and self._lost:
+            raise StateLockLost(None)
         try:
             begun = writing.begin(session, self._workspace.number, writes)
             if decided and self._epoch not in (None, begun.epoch):
                 raise StateLockLost(begun.epoch_by)
-            changes = begun.rows.apply(writes)
-            serial = begun.serial + int(decided)
-            writing.end(session, self._workspace, begun.rows, changes, serial)
+            yield begun
         except BaseException:
             with suppress(psycopg.Error):
                 session.rollback()
             if session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 session.close()
             raise
-        return serial
 
     def _refuse_if_read_only(self) -> None:
         if self._read_only:
             raise StateReadOnly(f"The state was opened only for reading ({self.place}).", "Open it for writing.")
+
+    # -- as a whole -----------------------------------------------------------------------------------------------
+
+    def export(self) -> AbstractContextManager[tuple[Meta, Iterator[Row]]]:
+        return self._export()
+
+    @contextmanager
+    def _export(self) -> Iterator[tuple[Meta, Iterator[Row]]]:
+        """In a session of its own: whoever reads the rows may take his time."""
+        with self._guard, translated(self.place):
+            self._live()  # a closed store has nothing to give
+            session, _, workspace = _enter(self._target, self._base_url, create=False, read_only=True)
+        with closing(session):
+            with translated(self.place):
+                exchange.begin(session)
+                meta = exchange.read_meta(session, workspace.number, SCHEMA_VERSION)
+            yield meta, self._all(session, workspace.number)
+
+    def _all(self, session: Session, workspace: int) -> Iterator[Row]:
+        with translated(self.place):
+            yield from exchange.rows(session, workspace)
+
+    def replace(self, meta: Meta, rows: Iterable[Row]) -> None:
+        self._refuse_if_read_only()
+        with self._guard, translated(self.place):
+            session = self._live()
+            patience, session.patience = session.patience, exchange.UNHURRIED_SECONDS
+            try:
+                with self._transaction(session, (), decided=True):
+                    exchange.replace(session, self._workspace, meta, rows)
+                    session.execute("COMMIT")
+            finally:
+                session.patience = patience
+            self._workspace = dataclasses.replace(self._workspace, lineage=meta.lineage)
 
     # -- the lock -------------------------------------------------------------------------------------------------
 

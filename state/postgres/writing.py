@@ -17,10 +17,10 @@ from state.records import (
     RECORD_TYPES,
     AttemptRecord,
     InstanceRecord,
-    JournalRecord,
     MarkRecord,
     OwedRecord,
     Record,
+    Row,
 )
 from state.rows import columns
 from state.tables import Change, Tables
@@ -84,7 +84,8 @@ def end(session: Session, workspace: Workspace, rows: Tables, changes: Sequence[
             if gone:
                 session.execute(_DROP_SQL[kind], (number, gone))
         if rows.journal:
-            session.execute(_JOURNAL_SQL, (number, json.dumps(list(map(_row, rows.journal)))))
+            steps = json.dumps(list(map(_row, rows.journal)))
+            session.execute(_JOURNAL_SQL, {"workspace": number, "steps": steps})
         session.execute(_SERIAL_SQL, (serial, number))
         session.execute("COMMIT")
 
@@ -119,12 +120,13 @@ def _wanted(writes: Sequence[Write]) -> _Wanted:
     return wanted
 
 
-def _row(record: Record | JournalRecord) -> dict[str, Any]:
-    """A row as JSON has it. PostgreSQL keeps no NUL in a text; what people see of one is a replacement character."""
-    return {
-        name: value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
-        for name, value in ((name, getattr(record, name)) for name in columns(type(record)))
-    }
+def stored(value: Any) -> Any:
+    """A value as PostgreSQL keeps it: no text of its may hold a NUL, which becomes the symbol for it."""
+    return value.replace("\0", "\u2400") if isinstance(value, str) and "\0" in value else value
+
+
+def _row(record: Row) -> dict[str, Any]:
+    return {name: stored(getattr(record, name)) for name in columns(type(record))}
 
 
 def _put_sql(kind: type[Record]) -> str:
@@ -143,8 +145,11 @@ _PUT_SQL = {kind: _put_sql(kind) for kind in RECORD_TYPES}
 _DROP_SQL = {
     kind: f"DELETE FROM reconciler.{kind.table} WHERE workspace = %s AND {kind.key} = ANY(%s)" for kind in RECORD_TYPES
 }
-_JOURNAL_SQL = (
-    "INSERT INTO reconciler.journal (workspace, attempt_id, phase, at, note) SELECT %s, attempt_id, phase, at, note"
-    " FROM json_populate_recordset(NULL::reconciler.journal, %s::json)"
-)
+# Nobody else adds a step meanwhile: the transaction holds the workspace's row.
+_JOURNAL_SQL = """
+INSERT INTO reconciler.journal (workspace, seq, attempt_id, phase, at, note)
+SELECT %(workspace)s,
+       n.seq + coalesce((SELECT max(j.seq) FROM reconciler.journal AS j WHERE j.workspace = %(workspace)s), 0),
+       n.attempt_id, n.phase, n.at, n.note
+FROM json_populate_recordset(NULL::reconciler.journal, %(steps)s::json) AS n"""
 _SERIAL_SQL = "UPDATE reconciler.workspaces SET serial = %s WHERE workspace = %s"

@@ -8,16 +8,15 @@ from typing import TypeVar
 from state.records import (
     AttemptRecord,
     InstanceRecord,
-    JournalRecord,
     MarkRecord,
     Meta,
     OwedRecord,
-    Record,
+    Row,
     SpecRecord,
 )
 from state.rows import columns, decoder
 
-R = TypeVar("R", bound=Record | JournalRecord)
+R = TypeVar("R", bound=Row)
 
 
 def names(kind: type[R], prefix: str = "") -> str:

@@ -31,10 +31,11 @@ from state.records import (
     JournalRecord,
     Meta,
     PlanActionRecord,
+    Row,
     Snapshot,
 )
 from state.rows import decoder
-from state.sqlite import connection, place, queries
+from state.sqlite import connection, exchange, place, queries
 from state.sqlite.fence import Fence, epoch_of
 from state.sqlite.queries import R
 from state.sqlite.writing import apply_writes
@@ -195,6 +196,28 @@ class SqliteStore:
             if decided:
                 db.execute("UPDATE meta SET serial = serial + 1")
             return int(db.execute("SELECT serial FROM meta").fetchone()[0])
+
+    def export(self) -> AbstractContextManager[tuple[Meta, Iterator[Row]]]:
+        return self._export()
+
+    @contextmanager
+    def _export(self) -> Iterator[tuple[Meta, Iterator[Row]]]:
+        """On a connection of its own: whoever reads the rows may take his time."""
+        place = str(self.path)
+        with self._reading():  # a closed store has nothing to give
+            pass
+        with translated(place):
+            opened, _ = connection.reader(self.path)
+        with closing(opened) as db:
+            with translated(place):
+                db.execute("BEGIN")
+                meta = queries.read_meta(db)
+            yield meta, exchange.rows(db, place)
+
+    def replace(self, meta: Meta, rows: Iterable[Row]) -> None:
+        with self._writing() as db:
+            self._fence.check(db)
+            exchange.replace(db, meta, rows)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

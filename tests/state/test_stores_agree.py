@@ -63,6 +63,19 @@ def outcome(store: Store, writes: list[Write]) -> int | type[StateError]:
         return type(error)
 
 
+def agree_as_a_whole(sqlite: Store, memory: Store) -> None:
+    """Both give the same rows in the same order, and a new state of either kind takes them."""
+    with sqlite.export() as (_, ours), memory.export() as (_, theirs):
+        rows = list(ours)
+        assert rows == list(theirs)
+    twin = MemoryStore(URL)
+    twin.replace(sqlite.meta(), rows)
+    assert twin.snapshot() == memory.snapshot()
+    sqlite.replace(sqlite.meta(), rows)
+    assert sqlite.snapshot() == memory.snapshot()
+    assert sqlite.journal() == memory.journal() == twin.journal()
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(WRITES, max_size=5), max_size=12))
 def test_after_any_commits(commits: list[list[Write]]) -> None:
@@ -78,5 +91,6 @@ def test_after_any_commits(commits: list[list[Write]]) -> None:
             assert sqlite.journal() == memory.journal()
             assert sqlite.events() == memory.events()
             assert sqlite.events("run.x") == memory.events("run.x")
+            agree_as_a_whole(sqlite, memory)
         finally:
             sqlite.close()

@@ -179,3 +179,11 @@ def test_a_database_in_another_encoding_is_refused(postgres: Server) -> None:
         assert execute(postgres.url(name), "SELECT count(*) FROM pg_namespace WHERE nspname = 'reconciler'") == [(0,)]
     finally:
         postgres.drop_database(name)
+
+
+def test_a_nul_which_no_text_of_a_database_can_hold_becomes_its_symbol(database: str) -> None:
+    store = open_postgres(database, base_url=URL, create=True)
+    store.commit([Put(attempt(note="a\0b", sent_json='{"seed":"\\u0000"}'))])
+    (found,) = store.attempts()
+    assert (found.note, found.sent_json) == ("a\u2400b", '{"seed":"\\u0000"}')
+    store.close()
