@@ -149,3 +149,18 @@ def test_a_dump_that_lacks_a_run_is_put_back(company: Company, project: Project,
     assert len(service.creates) == 2
     project.env["RECONCILER_STATE_URL"] = copied.replace("ci@", "ada@")
     project.settled()
+
+
+def test_a_reader_pulls_a_state_and_only_the_owner_pushes_one(
+    company: Company, project: Project, service: FakeService
+) -> None:
+    project.env["RECONCILER_STATE_URL"] = company.url("ci")
+    project.apply()
+    pulled = str(project.folder / "pulled")
+    project.expect(0, "--state", company.url("ada"), "state", "pull", "--out", pulled)
+    told = said(project.expect(1, "--state", company.url("ci", "copy"), "state", "push", pulled))
+    assert "docs/scale.md" in told
+    project.expect(0, "--state", company.url("reconciler_owner", "copy"), "state", "push", pulled)
+    project.env["RECONCILER_STATE_URL"] = company.url("ci", "copy")
+    project.settled()
+    assert len(service.creates) == 1
