@@ -11,6 +11,7 @@ from reconciler.applying.settle import Settler
 from reconciler.applying.settling import Standing, in_words
 from reconciler.clock import now
 from reconciler.dataframer.observation import imported
+from reconciler.guards import search_of
 from reconciler.model.address import Address
 from reconciler.model.changes import FieldChange
 from reconciler.model.errors import UsageError
@@ -20,7 +21,7 @@ from reconciler.pipeline import PlanOptions, make_plan
 from reconciler.planning.comparison import compare, satisfies, works_on
 from reconciler.planning.refresh import Observed, fetch, refresh
 from reconciler.planning.specs import remembered, resolved
-from reconciler.planning.untracked import Search, assign
+from reconciler.planning.untracked import assign
 from reconciler.project import Project
 from reconciler.wiring import Books, Tell, books, recorder
 from state.errors import StateLocked
@@ -119,8 +120,8 @@ def _matches(project: Project) -> dict[Address, Run]:
     buying = [action for action in make_plan(project, PlanOptions()).actions if action.buys]
     client, store = project.connect(), project.open_state_if_any()
     try:
-        search = Search(client, store.attempts_of_runs if store else lambda run_ids: [])
-        return assign(search.matches(buying, client.list_runs()))
+        found = search_of(store, client).matches(buying, client.list_runs())
+        return assign(match for match in found if match.workspace is None)
     finally:
         client.close()
         if store is not None:

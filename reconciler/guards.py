@@ -12,23 +12,53 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import UsageError
 from reconciler.planning import untracked
 from reconciler.project import Project
+from state.postgres.url import DEFAULT_WORKSPACE, is_postgres, names_workspace
+from state.records import Snapshot
 from state.store import Store
 
 
-def guard_of(store: Store | None, client: Client) -> Guard | None:
-    """What keeps a state that may have lost runs from buying them again; None for one that can't have lost any."""
-    has_attempts = False
+def guard_of(store: Store | None, client: Client, snapshot: Snapshot | None = None) -> Guard | None:
+    """What keeps a state that may have lost runs from buying them again; None for one that can't have lost any.
+
+    ``snapshot``: what was read of the state already.
+    """
+    has_attempts, since = False, None
     if store is not None:
-        snapshot = store.snapshot()
-        if not untracked.is_due(snapshot.meta, snapshot.marks, safekeeping.highest_serial(snapshot.meta.lineage)):
+        snapshot = snapshot or store.snapshot()
+        if not untracked.is_due(snapshot, safekeeping.highest_serial(snapshot.meta.lineage)):
             return None
-        has_attempts = bool(store.attempts())
-    search = untracked.Search(client, store.attempts_of_runs if store else lambda run_ids: [])
+        has_attempts = bool(snapshot.current or snapshot.open or store.newest_runs(1))
+        said = untracked.consent(snapshot)
+        since = said.at if said else None
+    search = search_of(store, client, since)
 
     def guard(actions: Sequence[Action], listing: Listing, spoken_for: Collection[str]) -> list[Diagnostic]:
-        return untracked.refusals(search.matches(actions, listing, spoken_for), has_attempts)
+        found = search.matches(actions, listing, spoken_for)
+        # Two workspaces may want the same run twice. A state that is new may be one whose workspace has a wrong name.
+        lost = [match for match in found if not (has_attempts and match.workspace)]
+        return untracked.refusals(lost, has_attempts)
 
     return guard
+
+
+def search_of(store: Store | None, client: Client, since: str | None = None) -> untracked.Search:
+    """A search for runs that the state does not record."""
+    if store is None:
+        return untracked.Search(client, lambda run_ids: [], lambda run_ids: {}, since)
+    return untracked.Search(client, store.attempts_of_runs, store.recorded_elsewhere, since)
+
+
+def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:
+    """Two projects that leave the workspace out would end each other's runs. Raises UsageError where that is likely."""
+    named = project.workspace is not None or names_workspace(project.state_url)
+    if named or not is_postgres(project.state_url) or not snapshot.instances:
+        return
+    if project.desired.instances and not any(one.address in snapshot.instances for one in project.desired.instances):
+        raise UsageError(
+            f"Workspace {DEFAULT_WORKSPACE!r} of the database records {len(snapshot.instances):,} runs, and this"
+            " project declares none of them: they seem to be another project's. Name a workspace of your own"
+            f' ([state] workspace = "NAME"); or, if they are yours, say so: workspace = "{DEFAULT_WORKSPACE}".'
+        )
 
 
 def refuse_vanishing_state(project: Project) -> None:

@@ -16,7 +16,7 @@ from reconciler.applying.submission import Pace
 from reconciler.applying.tools import Options, Tools
 from reconciler.clock import now
 from reconciler.dataframer.client import Client, Listing
-from reconciler.guards import guard_of, refuse_vanishing_state
+from reconciler.guards import guard_of, refuse_others_workspace, refuse_vanishing_state
 from reconciler.model.changes import Action, Plan
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.errors import PlanError, PlanOutdated, UsageError
@@ -71,6 +71,8 @@ class _Planning:
         options, store = self._options, self._store
         at = now()
         snapshot = store.snapshot() if store else _no_state(self._project.settings.base_url)
+        refuse_others_workspace(self._project, snapshot)
+        read = snapshot
         observed = refresh(self._asked, snapshot, at) if self._asked else Observed(at)
         specs = remembered(snapshot.specs, observed.listed or ())
         instances, specs, found = resolved(self._client, specs, self._project.desired.instances)
@@ -94,13 +96,13 @@ class _Planning:
             observed = fetch(self._asked, observed, wanted)
             recorded = lay_over(snapshot, history, observed, busy, foreseen)
         decisions = diff(instances, recorded, options.replace)
-        found += self._untracked(decisions.actions, observed, verdicts.values())
-        found += self._rescued()
+        found += self._untracked(decisions.actions, observed, verdicts.values(), read)
+        found += self._rescued(read.meta.lineage)
         if self._client is not None:
             spec_ids = [a.after.spec_id for a in decisions.actions if a.buys and a.after]
             specs, unknown = fetch_specs(self._client, specs, spec_ids)
             found += unknown
-        base_url, meta = self._project.settings.base_url, store.meta() if store else None
+        base_url, meta = self._project.settings.base_url, read.meta if store else None
         where = self._project.desired.where
         around = Circumstances(base_url, at, self._asked is not None, meta, where, self._heading(busy))
         return plan(instances, decisions, specs, found, around)
@@ -116,7 +118,7 @@ class _Planning:
         return foresee(snapshot, verdicts), {a: verdicts[attempt.attempt_id] for a, attempt in ours.items()}
 
     def _untracked(
-        self, actions: Sequence[Action], observed: Observed, verdicts: Collection[Verdict]
+        self, actions: Sequence[Action], observed: Observed, verdicts: Collection[Verdict], read: Snapshot
     ) -> list[Diagnostic]:
         """Where the state may have lost runs: those on the service that would do for a purchase."""
         if self._asked is None or observed.listed is None:
@@ -124,13 +126,12 @@ class _Planning:
         spoken_for = {
             run.id for verdict in verdicts for run in (*verdict.candidates, *([verdict.run] if verdict.run else []))
         }
-        guard = guard_of(self._store, self._asked)
+        guard = guard_of(self._store, self._asked, read)
         return guard(actions, Listing(observed.listed, None), spoken_for) if guard else []
 
-    def _rescued(self) -> list[Diagnostic]:
+    def _rescued(self, lineage: str) -> list[Diagnostic]:
         if self._store is None:
             return []
-        lineage = self._store.meta().lineage
         waiting = rescue(self._project, lineage).waiting(lineage)
         recorded = {a.run_id for a in self._store.attempts_of_runs(i.run_id for i in waiting)} if waiting else set()
         said = "It could not be recorded when it was bought, and is recorded by the next apply or refresh."

@@ -12,10 +12,11 @@ from reconciler.config.settings import Settings, read_secret
 from reconciler.config.validate import Desired, validate
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.connect import connect
-from reconciler.model.errors import ConfigurationError
+from reconciler.model.errors import ConfigurationError, UsageError
 from reconciler.model.request import SecretRef
 from state.errors import StateMissing
 from state.open import open_store
+from state.postgres.url import holds_password, is_postgres, names_workspace
 from state.store import Store
 
 
@@ -27,6 +28,7 @@ class Project:
     desired: Desired
     environ: Mapping[str, str]
     state_url: str
+    workspace: str | None = None  # of a state in PostgreSQL, where its URL names none
 
     @property
     def settings(self) -> Settings:
@@ -40,7 +42,14 @@ class Project:
     def open_state(self, *, create: bool = False, read_only: bool = False) -> Store:
         """Open the state. Raises StateError."""
         base_url = self.settings.base_url
-        return open_store(self.state_url, base_url=base_url, root=self.root, create=create, read_only=read_only)
+        return open_store(
+            self.state_url,
+            base_url=base_url,
+            root=self.root,
+            workspace=self.workspace,
+            create=create,
+            read_only=read_only,
+        )
 
     def open_state_if_any(self) -> Store | None:
         """The state for reading only, or None where there is none yet."""
@@ -65,8 +74,16 @@ def read_project(root: Path, environ: Mapping[str, str], state_url: str | None =
     desired = check_project(root)
     if not desired.valid:
         raise ConfigurationError(desired.diagnostics)
-    declared = desired.settings.state_url
-    if isinstance(declared, SecretRef):
-        declared = read_secret(declared, root, environ)
-    url = state_url or environ.get("RECONCILER_STATE_URL") or declared or desired.settings.default_state_url
-    return Project(root, desired, environ, url)
+    if state_url and holds_password(state_url):
+        raise UsageError(
+            "--state holds a password, which everybody on this machine can read from the list of processes. Leave it to"
+            " PGPASSWORD or ~/.pgpass, or give the whole URL in RECONCILER_STATE_URL."
+        )
+    settings, workspace = desired.settings, desired.settings.workspace
+    url = state_url or environ.get("RECONCILER_STATE_URL")
+    if url:  # in the place of the project's own: its workspace counts where this URL names none
+        workspace = workspace if is_postgres(url) and not names_workspace(url) else None
+    else:
+        declared = settings.state_url
+        url = read_secret(declared, root, environ) if isinstance(declared, SecretRef) else declared
+    return Project(root, desired, environ, url or settings.default_state_url, workspace)

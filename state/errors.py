@@ -21,7 +21,10 @@
     ├── StateNotLocal         on a network file system
     ├── StateNotPrivate       group or others may read or write the file
     ├── StateNotOurs          the file belongs to another user
-    ├── StateUnreadable       the file can't be opened
+    ├── StateUnreadable       the file or the database can't be opened
+    ├── StateUnreachable      the database server does not answer, or the connection is lost
+    ├── StatePooled           a pooler gives each transaction another session of the server
+    ├── StateDriverMissing    the extra that brings the database's driver is not installed
     ├── StateUnwritable       disk full, or an error of the disk
     │   └── StateReadOnly     file, folder or handle is read-only
     ├── StateConflict         a run id that already belongs to another attempt, or would be lost
@@ -78,11 +81,19 @@ class StateLocked(StateError):
 
 
 class StateLockLost(StateError):
-    """The lock that this handle held was broken, or was taken by another since. No decision can be recorded."""
+    """The lock that this handle held was broken, or was taken by another since. No decision can be recorded.
 
-    def __init__(self, by: str) -> None:
+    ``by``: who did that, as far as it is known; None: nobody, the lock ended with the connection to its database.
+    """
+
+    def __init__(self, by: str | None) -> None:
+        how = (
+            "is gone with the connection to its database"
+            if by is None
+            else (f"was broken or taken over by {by or 'another command'}")
+        )
         super().__init__(
-            f"The state's lock was broken or taken over by {by or 'another command'}; nothing more is recorded.",
+            f"The state's lock {how}; nothing more is recorded.",
             "Let that command end, then run `reconciler apply` again: it settles what was being submitted.",
         )
 
@@ -149,7 +160,19 @@ class StateNotOurs(StateError):
 
 
 class StateUnreadable(StateError):
-    """The file can't be opened."""
+    """The file or the database can't be opened."""
+
+
+class StateUnreachable(StateError):
+    """The database server does not answer, or the connection was lost. What was being recorded may be, or not."""
+
+
+class StatePooled(StateError):
+    """A pooler gives each transaction another session of the server, so a lock would protect nothing."""
+
+
+class StateDriverMissing(StateError):
+    """The extra that brings the database's driver is not installed."""
 
 
 class StateUnwritable(StateError):

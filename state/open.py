@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from state.errors import StateUrlInvalid
+from state.errors import StateDriverMissing, StateUrlInvalid
+from state.postgres.url import is_postgres
 from state.store import Store
 
-_ALLOWED = "Allowed are sqlite:///PATH (relative to the project), sqlite:////PATH (absolute) and memory: (for tests)."
+_ALLOWED = (
+    "Allowed are sqlite:///PATH (relative to the project), sqlite:////PATH (absolute),"
+    " postgresql://USER@HOST/DATABASE?workspace=NAME, and memory: (for tests)."
+)
 
 
-def open_store(url: str, *, base_url: str, root: Path, create: bool = False, read_only: bool = False) -> Store:
-    """Open the state that ``url`` names; a relative path starts at ``root``.
+def open_store(
+    url: str,
+    *,
+    base_url: str,
+    root: Path,
+    workspace: str | None = None,
+    create: bool = False,
+    read_only: bool = False,
+) -> Store:
+    """Open the state that ``url`` names. A relative path starts at ``root``; ``workspace`` is for PostgreSQL alone.
 
-    Raises StateUrlInvalid for a URL of another kind, else what :func:`state.sqlite.store.open_sqlite` raises.
+    Raises StateUrlInvalid for a URL of another kind, StateDriverMissing without the extra that it needs, else what
+    :func:`state.sqlite.store.open_sqlite` and :func:`state.postgres.store.open_postgres` raise.
     """
-    scheme, _, rest = url.partition(":")
+    if is_postgres(url):
+        try:
+            from state.postgres.store import open_postgres
+        except ImportError as error:
+            raise StateDriverMissing(
+                f"A state in PostgreSQL needs its driver, psycopg ({error}).",
+                "Install it: pip install 'reconciler[postgres]'.",
+            ) from None
+        return open_postgres(url, base_url=base_url, workspace=workspace, create=create, read_only=read_only)
+    if workspace is not None:
+        raise StateUrlInvalid("Only a state in PostgreSQL has workspaces.", "Take [state] workspace out.")
     path = sqlite_path(url, root)
     if path is not None:
         from state.sqlite.store import open_sqlite
@@ -26,8 +49,7 @@ def open_store(url: str, *, base_url: str, root: Path, create: bool = False, rea
 
         return MemoryStore(base_url)
     # Only the scheme is repeated: a URL may hold a password.
-    if scheme in ("postgres", "postgresql"):
-        raise StateUrlInvalid("A state in PostgreSQL is not supported yet.", _ALLOWED)
+    scheme, _, rest = url.partition(":")
     kind = f", of the kind {scheme!r}," if rest else ""
     raise StateUrlInvalid(f"The state's URL{kind} names no state.", _ALLOWED)
 

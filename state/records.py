@@ -252,6 +252,8 @@ class Snapshot:
     owed: tuple[OwedRecord, ...]  # not paid yet, oldest first
     specs: dict[str, SpecRecord]  # by spec id
     marks: dict[str, MarkRecord] = field(default_factory=dict)  # by name
+    # The database's server was started since a mark was made: it may be an older copy of what it was.
+    restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ class Store(Protocol):
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
         """The attempts that own these run ids."""
 
+    def recorded_elsewhere(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """Which of these runs another workspace of the same database records, by the workspace's name."""
+
     def newest_runs(self, limit: int) -> list[AttemptRecord]:
         """The attempts whose run is not known to be gone, of all addresses, forgotten ones included, newest first.
 

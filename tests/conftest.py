@@ -7,6 +7,10 @@ import tempfile
 
 import pytest
 
+from tests.postgres.plugin import database, own_server, postgres, postgres_folder
+
+__all__ = ["database", "own_server", "postgres", "postgres_folder"]  # fixtures, for every folder of tests
+
 _FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 

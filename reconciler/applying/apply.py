@@ -164,7 +164,12 @@ class _Apply:
         found = guard(actions, fresh.listing, self._tools.settler.spoken_for())
         if found:
             raise PlanError(found)
-        self._tools.recorder.mark(UNTRACKED, "passed")
+        # A consent stays one: the runs that it is about are there after the next restart of the database, too.
+        said = fresh.snapshot.marks.get(UNTRACKED)
+        consented = said is not None and said.value == "fresh"
+        self._tools.recorder.mark(
+            UNTRACKED, "fresh" if consented else "passed", said.at if said and consented else None
+        )
         self._guarded = True
 
     def _submit(self, prepared: list[Prepared]) -> None:

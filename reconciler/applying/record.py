@@ -202,9 +202,9 @@ class Recorder:
         event = self._event("imported", instance.address, f"run {run.id} was adopted", attempt.attempt_id, run)
         self._store.commit([Put(attempt), Put(record), event])
 
-    def mark(self, name: str, value: str) -> None:
-        """Record a fact about the state as a whole."""
-        self._store.commit([Put(MarkRecord(name, value, self._now()))])
+    def mark(self, name: str, value: str, at: str | None = None) -> None:
+        """Record a fact about the state as a whole. ``at``: since when it holds, if not only now."""
+        self._store.commit([Put(MarkRecord(name, value, at or self._now()))])
 
     def update(self, action: Action, record: InstanceRecord) -> None:
         """Record a changed lifecycle."""

@@ -6,13 +6,12 @@ import email.utils
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from reconciler.applying.claims import Pending, is_candidate
 from reconciler.applying.record import Recorder
 from reconciler.applying.settling import Patience, Standing, Verdict, settle
 from reconciler.dataframer.client import Client, Listing
-from reconciler.model.run import Run
+from reconciler.model.run import Run, moment
 from state.records import AttemptRecord, Phase, Snapshot
 from state.store import Store
 
@@ -41,7 +40,7 @@ class Examiner:
         if self._is_whole(snapshot, listing):
             self.complete_at.append(now)
         listed = {
-            pending.attempt_id: [run for run in listing.runs if is_candidate(pending, run, _epoch(run.created_at))]
+            pending.attempt_id: [run for run in listing.runs if is_candidate(pending, run, moment(run.created_at))]
             for pending in pendings
         }
         wanted = {run.id for runs in listed.values() for run in runs}
@@ -57,11 +56,11 @@ class Examiner:
         sending = [entry.at for entry in journal if entry.phase is Phase.SENDING]
         over = [entry.at for entry in journal if entry.phase is Phase.UNKNOWN]
         baseline = self.store.baseline(attempt.baseline_id) if attempt.baseline_id else None
-        sent_at = _epoch(sending[-1] if sending else attempt.prepared_at) or 0.0
-        taken_at = _epoch(baseline.taken_at) if baseline else None
+        sent_at = moment(sending[-1] if sending else attempt.prepared_at) or 0.0
+        taken_at = moment(baseline.taken_at) if baseline else None
         service = _http_epoch(baseline.service_date) if baseline else None
         # The POST was over at its deadline, or when it was seen to be: it failed, or its process was gone.
-        over_at = _epoch(over[0]) if over else None
+        over_at = moment(over[0]) if over else None
         deadline = sent_at + self.timeout
         return Pending(
             attempt.attempt_id,
@@ -79,11 +78,11 @@ class Examiner:
         known: list[tuple[float, str]] = []
         for attempt in self.store.newest_runs(_NEWEST):
             made = attempt.run_created_at or attempt.settled_at or attempt.prepared_at
-            known.append((_epoch(made) or 0.0, str(attempt.run_id)))
+            known.append((moment(made) or 0.0, str(attempt.run_id)))
         for baseline_id in {attempt.baseline_id for attempt in snapshot.open.values() if attempt.baseline_id}:
             baseline = self.store.baseline(baseline_id)
             if baseline is not None and baseline.newest_run_id is not None:
-                known.append((_epoch(baseline.taken_at) or 0.0, baseline.newest_run_id))
+                known.append((moment(baseline.taken_at) or 0.0, baseline.newest_run_id))
         for _, run_id in sorted(set(known), reverse=True):
             if run_id in listed:
                 return True
@@ -170,7 +169,7 @@ class Settler:
     def _is_sent_again(self, attempt: AttemptRecord, verdict: Verdict) -> bool:
         if verdict.standing is not Standing.ABSENT or self._resubmit_after is None:
             return False
-        since = _epoch(attempt.settled_at) or self._examiner.clock()
+        since = moment(attempt.settled_at) or self._examiner.clock()
         return self._examiner.clock() >= since + self._resubmit_after
 
 
@@ -190,17 +189,6 @@ def foresee(snapshot: Snapshot, verdicts: Mapping[str, Verdict]) -> Snapshot:
         else:
             still_open[address] = adopted
     return replace(snapshot, current=current, open=still_open)
-
-
-def _epoch(text: str | None) -> float | None:
-    """Seconds since the epoch of an ISO 8601 text; a time without a zone is UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.timestamp() if moment.tzinfo else datetime.fromisoformat(f"{text}+00:00").timestamp()
 
 
 def _http_epoch(text: str | None) -> float | None:

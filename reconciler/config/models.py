@@ -15,12 +15,14 @@ _strict = with_config(ConfigDict(extra="forbid", strict=True))
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 DURATION_PATTERN = r"^\d{1,9}(\.\d{1,3})?(ms|s|m|h)$"
+WORKSPACE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}$"
 RATE_PATTERN = r"^\d{1,9}(\.\d{1,3})?/(s|m|h)$"
 # What a person may write, in words, for each pattern above.
 PATTERN_WORDS = {
     NAME_PATTERN: "a name of letters, digits, _ and -, not starting with a digit or -",
     UUID_PATTERN: 'a spec id, a UUID such as "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"',
     DURATION_PATTERN: 'a duration such as "60s", "15m" or "2h"',
+    WORKSPACE_PATTERN: 'the name of a workspace, such as "search" or "search/production"',
     RATE_PATTERN: 'a rate such as "5/s" or "100/m"',
 }
 
@@ -98,6 +100,7 @@ class StateTable(TypedDict, total=False):
     """Where the state is kept."""
 
     url: Text | SecretTable
+    workspace: Annotated[str, Field(pattern=WORKSPACE_PATTERN)]
 
 
 @_strict

@@ -16,6 +16,7 @@ from reconciler.config.models import ApiTable, ApplyTable, SpecsTable, StateTabl
 from reconciler.model.address import NAME
 from reconciler.model.errors import SecretError
 from reconciler.model.request import SecretRef
+from state.postgres.url import holds_password
 
 EMULATOR: Final = "emulator"
 DEFAULT_BASE_URL: Final = "https://df-api.dataframer.ai"
@@ -47,6 +48,7 @@ class Settings:
     extra_models: tuple[str, ...] = ()
     timeout: float = 60.0
     state_url: str | SecretRef | None = None
+    workspace: str | None = None  # of a state in PostgreSQL
     parallelism: int = 10
     max_active: int = 0
     submit_rate: float = 0.0
@@ -160,17 +162,11 @@ def _rules(root: Document, tables: dict[str, dict[str, Any]]) -> list[Finding]:
         if isinstance(ref, dict) and len(ref) != 1:
             found.append(error(root, (table, key), "A secret must be a reference", f"{key} needs one of env and file."))
     url = tables["state"].get("url")
-    if isinstance(url, str) and _holds_password(url):
-        fix = 'Write url = { env = "RECONCILER_STATE_URL" }, or leave the password to ~/.pgpass.'
+    if isinstance(url, str) and holds_password(url):
+        fix = 'Write url = { env = "RECONCILER_STATE_URL" }, or leave the password to ~/.pgpass or PGPASSWORD.'
         detail = "The address of the state holds a password; secrets are not written into files."
         found.append(error(root, ("state", "url"), "A secret must be a reference", detail, fix))
     return found
-
-
-def _holds_password(url: str) -> bool:
-    """``postgresql://user:password@host``, or ``?password=…``."""
-    user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
-    return (bool(at) and ":" in user) or "password=" in url.partition("?")[2].lower()
 
 
 def base_url_problem(base_url: str) -> str:
@@ -209,6 +205,7 @@ def _settings(tables: dict[str, dict[str, Any]]) -> Settings:
         extra_models=tuple(api.get("extra_models", ())),
         timeout=seconds(api.get("timeout", "60s")),
         state_url=to_secret(url) if isinstance(url, dict) else url,
+        workspace=state.get("workspace"),
         parallelism=apply.get("parallelism", default.parallelism),
         max_active=apply.get("max_active", default.max_active),
         submit_rate=float(count) / _UNITS[unit],

@@ -17,34 +17,46 @@ from reconciler.model.address import Address
 from reconciler.model.changes import Action, declared_request
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Lifecycle, Request
-from reconciler.model.run import Run
+from reconciler.model.run import Run, moment
 from reconciler.planning.comparison import compare, satisfies, works_on
-from state.records import UNTRACKED, AttemptRecord, MarkRecord, Meta
+from state.records import UNTRACKED, AttemptRecord, MarkRecord, Snapshot
 
 MOST: Final = 200  # the newest of them are compared
 _AT_ONCE = 10
+_CLOCK_TOLERANCE: Final = 300.0  # seconds between our clock and the service's
 
 
-def is_due(meta: Meta, marks: Mapping[str, MarkRecord], highest_serial: int) -> bool:
+def is_due(snapshot: Snapshot, highest_serial: int) -> bool:
     """Whether the state may have lost runs. ``highest_serial``: the highest that this machine remembers of it."""
-    mark = marks.get(UNTRACKED)
-    return mark is None or mark.value == "due" or meta.serial < highest_serial
+    mark = snapshot.marks.get(UNTRACKED)
+    return mark is None or mark.value == "due" or snapshot.restarted or snapshot.meta.serial < highest_serial
+
+
+def consent(snapshot: Snapshot) -> MarkRecord | None:
+    """Where somebody said that the state knows nothing of the runs before that, on purpose."""
+    mark = snapshot.marks.get(UNTRACKED)
+    return mark if mark is not None and mark.value == "fresh" else None
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A run that nobody records, and a purchase that it would make needless."""
+    """A run that this state does not record, and a purchase that it would make needless."""
 
     action: Action
     run: Run
+    workspace: str | None = None  # another one of the same database, which records the run
 
 
 @dataclass(slots=True)
 class Search:
-    """Finds such runs. ``owners``: the attempts that own these run ids. Errors: ServiceError."""
+    """Finds such runs. ``owners``: the attempts that own these run ids; ``elsewhere``: those that another workspace of
+    the database records, by its name; ``since`` (ISO 8601): older ones are left out. Errors: ServiceError, StateError.
+    """
 
     client: Client
     owners: Callable[[Iterable[str]], list[AttemptRecord]]
+    elsewhere: Callable[[Iterable[str]], Mapping[str, str]]
+    since: str | None = None
     _details: dict[str, Run | None] = field(default_factory=dict)
 
     def matches(self, actions: Iterable[Action], listing: Listing, spoken_for: Collection[str] = ()) -> list[Match]:
@@ -54,7 +66,7 @@ class Search:
         buying = [(action, request) for action in actions if action.buys and (request := declared_request(action))]
         specs = {request.spec_id for _, request in buying}
         there = (run for run in listing.runs if run.spec_id and run.spec_id.lower() in specs)
-        listed = [run for run in there if run.id not in spoken_for]
+        listed = [run for run in there if run.id not in spoken_for and not self._is_before(run)]
         if not listed:
             return []
         owned = {attempt.run_id for attempt in self.owners(run.id for run in listed)}
@@ -64,12 +76,18 @@ class Search:
         for run in self._in_full(unowned[:MOST]):
             size = (run.runtime_params or {}).get("number_of_samples")
             by_size.setdefault(((run.spec_id or "").lower(), size), []).append(run)
-        return [
-            Match(action, run)
+        found = [
+            (action, run)
             for action, request in buying
             for run in by_size.get((request.spec_id, request.samples), ())
             if would_do(request, action.lifecycle or Lifecycle(), run, action.address)
         ]
+        elsewhere = self.elsewhere({run.id for _, run in found}) if found else {}
+        return [Match(action, run, elsewhere.get(run.id)) for action, run in found]
+
+    def _is_before(self, run: Run) -> bool:
+        since, made = moment(self.since), moment(run.created_at)
+        return since is not None and made is not None and made < since - _CLOCK_TOLERANCE
 
     def _in_full(self, runs: Sequence[Run]) -> list[Run]:
         wanted = [run.id for run in runs if run.id not in self._details]
@@ -109,7 +127,7 @@ def refusals(matches: Iterable[Match], has_attempts: bool) -> list[Diagnostic]:
         Diagnostic(
             Severity.ERROR,
             "A run that is not recorded would do",
-            f"{'; '.join(_words(match.run) for match in found[:5])}{' …' if len(found) > 5 else ''}. "
+            f"{'; '.join(map(_words, found[:5]))}{' …' if len(found) > 5 else ''}. "
             "Has the state been lost or restored? Nothing is bought twice.",
             fix,
             address,
@@ -119,7 +137,9 @@ def refusals(matches: Iterable[Match], has_attempts: bool) -> list[Diagnostic]:
     ]
 
 
-def _words(run: Run) -> str:
+def _words(match: Match) -> str:
+    run = match.run
     made = f", {run.samples_completed:,} samples" if run.samples_completed is not None else ""
     who = f" by {run.created_by_email}" if run.created_by_email else ""
-    return f"run {run.id} ({run.status}{made}, made {run.created_at or 'at an unknown time'}{who})"
+    where = f", recorded in workspace {match.workspace} of the same database" if match.workspace else ""
+    return f"run {run.id} ({run.status}{made}, made {run.created_at or 'at an unknown time'}{who}{where})"

@@ -101,6 +101,9 @@ class MemoryStore:
                 if run_id in self._tables.runs
             )
 
+    def recorded_elsewhere(self, run_ids: Iterable[str]) -> dict[str, str]:
+        return {}
+
     def newest_runs(self, limit: int) -> list[AttemptRecord]:
         with self:
             runs = (one for one in self._tables.attempts.values() if one.run_id is not None and one.gone_at is None)

@@ -140,6 +140,9 @@ class SqliteStore:
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
         return self._attempts(queries.among("run_id"), (json.dumps(list(run_ids)),))
 
+    def recorded_elsewhere(self, run_ids: Iterable[str]) -> dict[str, str]:
+        return {}  # a file holds one state
+
     def newest_runs(self, limit: int) -> list[AttemptRecord]:
         with self._reading() as db:
             return [queries.ATTEMPT(row) for row in db.execute(queries.NEWEST_SQL, (limit,))]

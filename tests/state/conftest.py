@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 
 from state.memory.store import MemoryStore
+from state.postgres.store import PostgresStore, open_postgres
 from state.sqlite.store import SqliteStore, open_sqlite
 from state.store import Store
 from tests.state.samples import URL
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store
     if request.param == "sqlite":
         made = open_sqlite(tmp_path / "state.db", base_url=URL, create=True)
+    elif request.param == "postgres":
+        made = open_postgres(request.getfixturevalue("database"), base_url=URL, create=True)
     else:
         made = MemoryStore(URL)
     yield made
@@ -25,11 +28,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def another(store: Store) -> Iterator[Store]:
+def another(store: Store, request: pytest.FixtureRequest) -> Iterator[Store]:
     """A second handle on the same state, as another process has one."""
     made: Store
     if isinstance(store, SqliteStore):
         made = open_sqlite(store.path, base_url=URL)
+    elif isinstance(store, PostgresStore):
+        made = open_postgres(request.getfixturevalue("database"), base_url=URL)
     else:
         assert isinstance(store, MemoryStore)
         made = store.another()

@@ -38,8 +38,6 @@ def test_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://me:hunter2@db/x",
-        "postgres://me:hunter2@db",
         "mysql://me:hunter2@db/x",
         "sqlite://x",
         "",

@@ -1,0 +1,68 @@
+"""What a benchmark measures, how, and what must come out."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.bench.filling import command
+from tests.campaign.figures import table
+
+
+@dataclass(slots=True)
+class Book:
+    """What was measured. ``missed``: a sentence for each goal."""
+
+    rounds: int
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    missed: list[str] = field(default_factory=list)
+
+    def turns(self, title: str, **measures: Callable[[], float]) -> dict[str, float]:
+        """The median of each, measured in turns."""
+        found: dict[str, list[float]] = {name: [] for name in measures}
+        for _ in range(self.rounds):
+            for name, measure in measures.items():
+                found[name].append(measure())
+        return self.note(title, {name: statistics.median(values) for name, values in found.items()})
+
+    def note(self, title: str, values: Mapping[str, float]) -> dict[str, float]:
+        self.figures.setdefault(title, {}).update(values)
+        shown = [(name, f"{value:,.1f}") for name, value in values.items()]
+        print("\n".join([f"\n{title} (load {os.getloadavg()[0]:.1f})", *table(shown)]), flush=True)
+        return self.figures[title]
+
+    def goal(self, what: str, value: float, most: float) -> None:
+        verdict = "holds" if value <= most else "MISSED"
+        print(f"goal: {what}: {value:.2f}, at most {most:g}: {verdict}", flush=True)
+        self.figures.setdefault("goals", {})[what] = value
+        if value > most:
+            self.missed.append(f"{what}: {value:.2f} > {most:g}")
+
+
+def timed(step: Callable[[], object]) -> float:
+    """Milliseconds."""
+    begin = time.perf_counter()
+    step()
+    return (time.perf_counter() - begin) * 1000
+
+
+def process(root: Path, *words: str, state: str) -> tuple[float, float]:
+    """Run a command: its milliseconds, and its peak memory in MB."""
+    line, env = command(root, *words, state=state)
+    begin = time.perf_counter()
+    running = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert running.stderr is not None
+    with running.stderr as pipe:
+        said = pipe.read()
+    _, status, used = os.wait4(running.pid, 0)
+    spent = (time.perf_counter() - begin) * 1000
+    running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise RuntimeError(f"{' '.join(words)} gave {running.returncode}: {said.decode()[:2_000]}")
+    return spent, used.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
