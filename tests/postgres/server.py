@@ -254,7 +254,9 @@ def build_url(
 ) -> str:
     """``postgresql://…`` with everything quoted."""
     login = quote(user, safe="") + (f":{quote(password, safe='')}" if password is not None else "")
-    return f"postgresql://{login}@{host}:{port}/{quote(database, safe='')}" + (f"?{urlencode(query)}" if query else "")
+    return f"postgresql://{login}@{host}:{port}/{quote(database, safe='')}" + (
+        f"?{urlencode(query, quote_via=quote)}" if query else ""
+    )
 
 
 def free_ports(count: int = 10) -> list[int]:
