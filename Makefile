@@ -4,13 +4,14 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 RUN := .venv/bin/python -m reconciler
 WORKERS ?= 4
 
-.PHONY: help demo test check format docs campaign clean
+.PHONY: help demo test check format docs campaign bench clean
 
 help:
 	@echo "make demo    set up, then plan, apply and plan again on the built-in emulator (no account, no network)"
 	@echo "make test    set up, then run every test"
 	@echo "make check   lint, types"
 	@echo "make campaign  every fault at full size, about 25 minutes; writes the figures of docs/reliability.md"
+	@echo "make bench   a state in PostgreSQL against one in SQLite, about 15 minutes"
 	@echo "make docs    make anew what the pages show: tutorial, commands, screencast"
 	@echo "make clean   remove .venv and what the demo made"
 
@@ -51,6 +52,9 @@ docs: .venv/.developing
 
 campaign: .venv/.developing
 	.venv/bin/python -m tests.campaign --report docs/reliability.md
+
+bench: .venv/.developing
+	.venv/bin/python -m tests.bench.postgres --report docs/scale.md
 
 clean:
 	rm -rf .venv examples/quickstart/.reconciler

@@ -46,12 +46,16 @@ class PlanOptions:
 def make_plan(project: Project, options: PlanOptions) -> Plan:
     """Plan: takes no lock, writes nothing. Errors: StateError, ServiceError, SecretError, UsageError."""
     _check_addresses(project, options.replace)
-    store = project.open_state_if_any()
-    if store is None and not options.offline:
-        refuse_vanishing_state(project)
+    store, others = None, tuple[str, ...]()
+    try:
+        store = project.open_state(read_only=True)
+    except StateMissing as missing:
+        others = missing.others
+        if not options.offline:
+            refuse_vanishing_state(project)
     client = None if options.offline else project.connect()
     try:
-        return _Planning(project, options, store, client).run()
+        return _Planning(project, options, store, client, others).run()
     finally:
         if store is not None:
             store.close()
@@ -60,12 +64,15 @@ def make_plan(project: Project, options: PlanOptions) -> Plan:
 
 
 class _Planning:
-    def __init__(self, project: Project, options: PlanOptions, store: Store | None, client: Client | None) -> None:
+    def __init__(
+        self, project: Project, options: PlanOptions, store: Store | None, client: Client | None, others: Sequence[str]
+    ) -> None:
         self._project = project
         self._options = options
         self._store = store
         self._client = client
         self._asked = client if options.ask_service else None
+        self._others = others  # workspaces that are there, where ours is not
 
     def run(self) -> Plan:
         options, store = self._options, self._store
@@ -150,6 +157,8 @@ class _Planning:
         if self._store is None:
             only = "declarations only; " if self._options.offline else ""
             heading.append(f"There is no state yet: {only}applying creates it.")
+            if self._others:
+                heading.append(f"The database has the workspaces {', '.join(self._others)}. Is the name right?")
         holder = self._store.holder() if self._store and busy else None
         if holder is not None:
             who = f"{holder.user}@{holder.host}, process {holder.pid}"

@@ -37,7 +37,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from state.records import Holder
@@ -57,7 +57,11 @@ class StateUrlInvalid(StateError):
 
 
 class StateMissing(StateError):
-    """There is no database, and none was to be made."""
+    """There is no database, and none was to be made. ``others``: workspaces that are where ours is not."""
+
+    def __init__(self, message: str, advice: str, others: Sequence[str] = ()) -> None:
+        super().__init__(message, advice)
+        self.others = tuple(others)
 
 
 class StateBoundElsewhere(StateError):

@@ -14,11 +14,11 @@ _BRANCHED: Final = (
 _BROKEN: Final = "It is no state that this tool wrote; pull it anew from where it came."
 
 
-def refuse_elsewhere(ours: Meta, theirs: Meta) -> None:
+def refuse_elsewhere(base_url: str, incoming: Meta) -> None:
     """Raise StateBoundElsewhere for the runs of another service."""
-    if theirs.base_url != ours.base_url:
+    if incoming.base_url != base_url:
         raise StateBoundElsewhere(
-            f"The incoming state records the runs of {theirs.base_url}, not of {ours.base_url}; nothing was changed.",
+            f"The incoming state records the runs of {incoming.base_url}, not of {base_url}; nothing was changed.",
             "Use another state for another service, or put the former base_url back.",
         )
 

@@ -36,6 +36,14 @@ class Session:
         """What was asked for, of any number of lines; always on standard output."""
         click.echo(text, nl=not text.endswith("\n"))
 
+    def hand_over(self, text: str) -> None:
+        """A part of data that is worth nothing unless all of it arrives. Raises OSError where it can't be written."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        failure: OSError | None = getattr(sys.stdout, "failure", None)
+        if failure is not None:
+            raise failure
+
     def tell(self, text: str) -> None:
         """What happens by the way, on one line; not with --quiet."""
         if not self.quiet:

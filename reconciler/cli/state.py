@@ -1,4 +1,4 @@
-"""``reconciler state``: backups of the state, and restoring one."""
+"""``reconciler state``: backups of the state, restoring one, and moving it (``cli.transfer``)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.options import Duration, open_project
 from reconciler.cli.session import Session, pass_session
+from reconciler.cli.transfer import pull, push
 
 if TYPE_CHECKING:
     from reconciler.safekeeping import Restored
@@ -19,7 +20,11 @@ _SHOWN = 20  # runs by name; more are counted
 
 @click.group()
 def state() -> None:
-    """Back up the state, and restore a backup."""
+    """Back up the state, restore a backup, move it elsewhere."""
+
+
+state.add_command(pull)
+state.add_command(push)
 
 
 @state.command()

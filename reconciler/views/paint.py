@@ -48,7 +48,7 @@ def printable(text: str) -> str:
 
 
 def _harmless(line: str) -> bool:
-    return line.isprintable() and _INVISIBLE.search(line) is None
+    return line.isprintable() and (line.isascii() or _INVISIBLE.search(line) is None)
 
 
 def _escaped(line: str) -> str:

@@ -148,7 +148,7 @@ class MemoryStore:
         with self:
             shared = self._shared
             self._locks.check(self._epoch)
-            exchange.refuse_elsewhere(shared.meta, meta)
+            exchange.refuse_elsewhere(shared.meta.base_url, meta)
             self._tables.become(gathered(rows, self._tables))
             shared.meta = replace(shared.meta, lineage=meta.lineage, serial=meta.serial, created_at=meta.created_at)
 

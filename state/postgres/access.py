@@ -27,6 +27,7 @@ SELECT workspace, base_url, lineage,
         WHERE d.datname = current_database() AND c.oid = 'reconciler.attempts'::regclass)
 FROM reconciler.workspaces WHERE name = %s
 """
+_OTHERS_SQL = "SELECT name FROM reconciler.workspaces ORDER BY name LIMIT 11"
 _MAKE_SQL = (
     "INSERT INTO reconciler.workspaces (name, lineage, serial, base_url, created_at) VALUES (%s, %s, 0, %s, %s)"
     " ON CONFLICT (name) DO NOTHING"
@@ -41,6 +42,7 @@ class Workspace:
     """
 
     number: int
+    base_url: str
     lineage: str
     server: str
 
@@ -90,13 +92,13 @@ def _workspace(session: Session, target: Target, base_url: str, create: bool) ->
         session.execute(_MAKE_SQL, made)
         row = session.execute(_FIND_SQL, (target.workspace,)).fetchone()
     if row is None:
-        others = [name for (name,) in session.execute("SELECT name FROM reconciler.workspaces ORDER BY name LIMIT 11")]
+        others = [name for (name,) in session.execute(_OTHERS_SQL)]
         known = f"it has {', '.join(others[:10])}{', …' if len(others) > 10 else ''}" if others else "it has none yet"
-        raise StateMissing(f"There is no workspace {target.workspace} here: {known} ({target.place}).", _ADVICE)
+        message = f"There is no workspace {target.workspace} here: {known} ({target.place})."
+        raise StateMissing(message, _ADVICE, others[:10])
     if row[1] != base_url:
         raise StateBoundElsewhere(
             f"The state records the runs of {row[1]}, not of {base_url} ({target.place}).",
             "Use another workspace for another service, or put the former base_url back.",
         )
-    number, _, lineage, server = row
-    return Workspace(number, lineage, server)
+    return Workspace(*row)

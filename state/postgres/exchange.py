@@ -39,10 +39,10 @@ def rows(session: Session, workspace: int) -> Iterator[Row]:
             yield from map(decoder(kind), cursor.execute(sql, (workspace,)))
 
 
-def replace(session: Session, workspace: Workspace, schema_version: int, meta: Meta, incoming: Iterable[Row]) -> None:
+def replace(session: Session, workspace: Workspace, meta: Meta, incoming: Iterable[Row]) -> None:
     """See :meth:`state.store.Store.replace`; inside the transaction that is open. Raises psycopg errors, too."""
     number = workspace.number
-    exchange.refuse_elsewhere(read_meta(session, number, schema_version), meta)
+    exchange.refuse_elsewhere(workspace.base_url, meta)
     session.execute(_UNHURRIED_SQL)
     for kind in ROW_TYPES:
         session.execute(

@@ -244,7 +244,7 @@ class PostgresStore:
             patience, session.patience = session.patience, exchange.UNHURRIED_SECONDS
             try:
                 with self._transaction(session, (), decided=True):
-                    exchange.replace(session, self._workspace, SCHEMA_VERSION, meta, rows)
+                    exchange.replace(session, self._workspace, meta, rows)
                     session.execute("COMMIT")
             finally:
                 session.patience = patience

@@ -5,11 +5,8 @@ They lie in ``FOLDER/<lineage>/``; the name holds time, serial and why: ``202501
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 import sqlite3
-import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -17,15 +14,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from state.errors import StateCorrupt, StateError, StateMissing, StateUnwritable, translated
+from state.errors import StateCorrupt, StateError, StateMissing, translated
+from state.files import new_file, sync, temporary
 from state.machine import LINEAGE, make_folder
 from state.records import MarkRecord, Meta
 from state.sqlite import connection, queries
 
 KEPT = 10  # of those that were made by themselves; what was made by hand stays
-_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-(\d+)-(before-apply|before-restore|by-hand)\.db")
+_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-(\d+)-(before-apply|before-restore|before-push|by-hand)\.db")
 _TIME = "%Y%m%dT%H%M%S.%fZ"
-_LEFTOVER_SECONDS = 3600.0  # a temporary file of that age belongs to a process that was killed
 _FURTHER = 1000  # more than the lock can be taken or broken while a restore is at work
 
 
@@ -34,6 +31,7 @@ class Why(StrEnum):
 
     BEFORE_APPLY = "before-apply"
     BEFORE_RESTORE = "before-restore"
+    BEFORE_PUSH = "before-push"
     BY_HAND = "by-hand"
 
 
@@ -54,8 +52,8 @@ def back_up(database: Path, folder: Path, why: Why, spare: Collection[Path] = ()
     Then the oldest are dropped, but for those made by hand and those to ``spare``. Raises StateError; what was there
     before is still there then.
     """
-    with translated(str(folder)), _temporary(folder) as temporary:
-        meta = _copy(database, temporary)
+    with translated(str(folder)), temporary(folder) as copy:
+        meta = _copy(database, copy)
         home = folder / meta.lineage
         make_folder(home)
         while True:
@@ -63,24 +61,16 @@ def back_up(database: Path, folder: Path, why: Why, spare: Collection[Path] = ()
             target = home / f"{moment}-{meta.serial}-{why}.db"
             if not target.exists():
                 break
-        temporary.rename(target)
-        connection.sync(home)
+        copy.rename(target)
+        sync(home)
         _prune(home, spare)
         return target, meta
 
 
 def back_up_to(database: Path, target: Path) -> Meta:
     """Copy a database, open or closed, to a file of this name. Raises StateUnwritable if there is one."""
-    with translated(str(target)), _temporary(target.absolute().parent, private=False) as temporary:
-        meta = _copy(database, temporary)
-        try:
-            os.link(temporary, target)  # unlike a rename it never replaces
-        except FileExistsError:
-            raise StateUnwritable(f"There is a file already ({target}).", "Name another one.") from None
-        except OSError:  # a file system without links
-            temporary.rename(target)
-        connection.sync(target.absolute().parent)
-        return meta
+    with new_file(target) as path:
+        return _copy(database, path)
 
 
 def list_backups(folder: Path, lineages: Iterable[str]) -> list[Backup]:
@@ -110,9 +100,9 @@ def checked_copy(file: Path, folder: Path) -> Iterator[tuple[Path, Meta]]:
                 raise StateCorrupt(f"The backup is damaged ({file}: {verdict}).", "Name another one.")
     with ExitStack() as stack:
         with translated(str(file)):
-            temporary = stack.enter_context(_temporary(folder))
-            meta = _copy(file, temporary)
-        yield temporary, meta
+            copy = stack.enter_context(temporary(folder))
+            meta = _copy(file, copy)
+        yield copy, meta
 
 
 def stamp(copy: Path, *, serial: int, epoch: int, by: str, mark: MarkRecord) -> None:
@@ -133,7 +123,7 @@ def move_aside(database: Path) -> Path:
             if Path(f"{database}{end}").exists():
                 Path(f"{database}{end}").rename(f"{aside}{end}")
         database.rename(aside)
-        connection.sync(database.parent)
+        sync(database.parent)
     return aside
 
 
@@ -151,25 +141,8 @@ def _copy(database: Path, target: Path) -> Meta:
             meta = queries.read_meta(db)
     if not LINEAGE.fullmatch(meta.lineage):
         raise StateCorrupt(f"The lineage {meta.lineage!r} is none ({database}).", "Name another file.")
-    connection.sync(target)
+    sync(target)
     return meta
-
-
-@contextmanager
-def _temporary(folder: Path, *, private: bool = True) -> Iterator[Path]:
-    """An empty file of mode 0600 in a folder, which is made if it is to be ``private``; gone afterwards."""
-    if private:
-        make_folder(folder)
-        for old in folder.glob(".*.tmp*"):
-            if time.time() - old.stat().st_mtime > _LEFTOVER_SECONDS:
-                old.unlink(missing_ok=True)
-    path = folder.absolute() / f".{secrets.token_hex(8)}.tmp"
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    try:
-        yield path
-    finally:
-        for end in ("", "-wal", "-shm", "-journal", ".lock"):
-            Path(f"{path}{end}").unlink(missing_ok=True)
 
 
 def _prune(home: Path, spare: Collection[Path]) -> None:

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from state.errors import StateBusy, StateCorrupt, StateForeign, StateNewer, StateUnwritable
+from state.files import sync
 
 SCHEMA_VERSION = 2  # the number of migrations; also in PRAGMA user_version and in meta
 BUSY_SECONDS = 10.0  # how long to wait for another process's transaction
@@ -127,12 +128,3 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-
-
-def sync(path: Path) -> None:
-    """Make a file, or the entries of a folder, durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -42,7 +42,7 @@ def rows(db: sqlite3.Connection, place: str) -> Iterator[Row]:
 
 def replace(db: sqlite3.Connection, meta: Meta, incoming: Iterable[Row]) -> None:
     """See :meth:`state.store.Store.replace`; inside the transaction that is open. Raises sqlite3 errors, too."""
-    exchange.refuse_elsewhere(queries.read_meta(db), meta)
+    exchange.refuse_elsewhere(queries.read_meta(db).base_url, meta)
     db.execute(_BEGIN)
     for kind in ROW_TYPES:
         if kind is not AttemptRecord:

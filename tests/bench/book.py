@@ -17,11 +17,12 @@ from tests.campaign.figures import table
 
 @dataclass(slots=True)
 class Book:
-    """What was measured. ``missed``: a sentence for each goal."""
+    """What was measured."""
 
     rounds: int
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
-    missed: list[str] = field(default_factory=list)
+    goals: dict[str, tuple[float, float]] = field(default_factory=dict)  # measured, and at most
+    loads: list[float] = field(default_factory=list)  # of the machine
 
     def turns(self, title: str, **measures: Callable[[], float]) -> dict[str, float]:
         """The median of each, measured in turns."""
@@ -33,16 +34,20 @@ class Book:
 
     def note(self, title: str, values: Mapping[str, float]) -> dict[str, float]:
         self.figures.setdefault(title, {}).update(values)
+        self.loads.append(os.getloadavg()[0])
         shown = [(name, f"{value:,.1f}") for name, value in values.items()]
-        print("\n".join([f"\n{title} (load {os.getloadavg()[0]:.1f})", *table(shown)]), flush=True)
+        print("\n".join([f"\n{title} (load {self.loads[-1]:.1f})", *table(shown)]), flush=True)
         return self.figures[title]
 
     def goal(self, what: str, value: float, most: float) -> None:
         verdict = "holds" if value <= most else "MISSED"
         print(f"goal: {what}: {value:.2f}, at most {most:g}: {verdict}", flush=True)
-        self.figures.setdefault("goals", {})[what] = value
-        if value > most:
-            self.missed.append(f"{what}: {value:.2f} > {most:g}")
+        self.goals[what] = (value, most)
+
+    @property
+    def missed(self) -> list[str]:
+        """A sentence for each goal that was missed."""
+        return [f"{what}: {value:.2f} > {most:g}" for what, (value, most) in self.goals.items() if value > most]
 
 
 def timed(step: Callable[[], object]) -> float:

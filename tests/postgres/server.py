@@ -86,7 +86,7 @@ class Server:
         """
         if self.running:
             return
-        for port in [self.port] if self.port else _ports():
+        for port in [self.port] if self.port else free_ports():
             self._configure(port)
             from_here = len(self.log())
             with (self.folder / "log").open("ab") as log:
@@ -243,10 +243,10 @@ def build_url(
     return f"postgresql://{login}@{host}:{port}/{quote(database, safe='')}" + (f"?{urlencode(query)}" if query else "")
 
 
-def _ports() -> list[int]:
+def free_ports(count: int = 10) -> list[int]:
     """Ports that were free just now, outside the range from which systems take ports for outgoing connections."""
     found: list[int] = []
-    while len(found) < 10:
+    while len(found) < count:
         port = random.randint(15_000, 30_000)
         with socket.socket() as trial:
             if trial.connect_ex(("127.0.0.1", port)):
