@@ -17,7 +17,7 @@ from reconciler.model.changes import FieldChange
 from reconciler.model.errors import UsageError
 from reconciler.model.request import Instance
 from reconciler.model.run import Run, is_final
-from reconciler.pipeline import PlanOptions, make_plan
+from reconciler.pipeline.plan import PlanOptions, make_plan
 from reconciler.planning.comparison import compare, satisfies, works_on
 from reconciler.planning.refresh import Observed, fetch, refresh
 from reconciler.planning.specs import remembered, resolved

@@ -256,5 +256,8 @@ def _newest(project: Project) -> Path:
 def _database(project: Project) -> Path:
     path = sqlite_path(project.state_url, project.root)
     if path is None:
-        raise UsageError("This state is no SQLite file: back it up and restore it with its database's own tools.")
+        raise UsageError(
+            "This state is no SQLite file: back it up and restore it with its database's own tools. A copy that any"
+            " kind of state takes is written by `reconciler state pull --out FILE`."
+        )
     return path

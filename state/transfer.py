@@ -2,7 +2,7 @@
 
 ::
 
-    {"base_url":"…","created_at":"…","format":"reconciler-state","format_version":1,"lineage":"…","schema_version":2,"serial":7}
+    {"base_url":"…","created_at":"…","format":"reconciler-state","format_version":1,"lineage":"…","serial":7}
     {"attempts":{"address":"run.x","attempt_id":"…",…}}
     …
     {"end":{"counts":{"attempts":1,…},"sha256":"…"}}
@@ -37,7 +37,6 @@ _HEADER: Final[Mapping[str, type]] = {
     "format": str,
     "format_version": int,
     "lineage": str,
-    "schema_version": int,
     "serial": int,
 }
 _ADVICE: Final = "Write it anew with `reconciler state pull` where it came from; it is not meant to be edited."
@@ -173,7 +172,8 @@ def _header(value: object) -> Meta:
         raise WrongError(f"the lineage {shown(value['lineage'])} is none")
     if not 0 <= value["serial"] < HIGHEST:
         raise WrongError(f"the serial {shown(value['serial'])} is none")
-    return Meta(**{one.name: value[one.name] for one in fields(Meta)})
+    # The version of the tables is that of a database; a text has one of its own.
+    return Meta(0, *(value[one.name] for one in fields(Meta)[1:]))
 
 
 def _check_end(body: object, counts: Counter[str], digest: str) -> None:

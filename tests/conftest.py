@@ -7,9 +7,17 @@ import tempfile
 
 import pytest
 
-from tests.postgres.plugin import database, own_server, postgres, postgres_folder
+from tests.postgres.plugin import (
+    database,
+    own_server,
+    postgres,
+    postgres_folder,
+    session_pooler,
+    transaction_pooler,
+)
 
-__all__ = ["database", "own_server", "postgres", "postgres_folder"]  # fixtures, for every folder of tests
+# Fixtures, for every folder of tests.
+__all__ = ["database", "own_server", "postgres", "postgres_folder", "session_pooler", "transaction_pooler"]
 
 _FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 

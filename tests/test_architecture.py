@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.views": ("reconciler", "reconciler.model", "reconciler.views", "state.records"),
     "reconciler.project": ("reconciler.config", "reconciler.dataframer", "reconciler.model", "state"),
     "reconciler.safekeeping": ("reconciler.project", "reconciler.clock", "reconciler.model", "state"),
-    "reconciler.transfer": (
+    "reconciler.transfer": ("reconciler",
         "reconciler.project", "reconciler.safekeeping", "reconciler.wiring", "reconciler.clock", "state",
     ),
     "reconciler.wiring": EVERYTHING,

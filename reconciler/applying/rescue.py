@@ -82,8 +82,8 @@ def _take(item: Rescued, store: Store, adopt: Callable[[AttemptRecord, Run], Non
     """Record one line; what to tell, and whether it is recorded."""
     attempt = next((a for a in store.attempts([item.address]) if a.attempt_id == item.attempt_id), None)
     owner = next(iter(store.attempts_of_runs([item.run_id])), None)
-    if owner is not None and owner.attempt_id == item.attempt_id and not owner.provisional:
-        return "", True
+    if owner is not None and owner.address == item.address and not owner.provisional:
+        return "", True  # by this attempt, or, where a state that was set back has lost that one, by an import
     taken = owner is not None and owner.attempt_id != item.attempt_id
     if attempt is None or taken or (attempt.run_id is not None and not attempt.provisional):
         whose = f"it is recorded for {owner.address}" if owner else "its attempt has another run, or none is recorded"

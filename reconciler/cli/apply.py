@@ -60,15 +60,8 @@ def apply(
     from reconciler.cli.exits import code_of, standing_code
     from reconciler.cli.signals import stop_on_signals
     from reconciler.model.errors import UsageError
-    from reconciler.pipeline import (
-        ApplyOptions,
-        apply_plan,
-        await_lock,
-        has_unsettled,
-        make_plan,
-        refuse_errors,
-        working_runs,
-    )
+    from reconciler.pipeline.apply import ApplyOptions, apply_plan, await_lock, has_unsettled, refuse_errors
+    from reconciler.pipeline.plan import make_plan
     from reconciler.planning.planfile import read_plan
 
     if planfile is not None and (replace or no_refresh):
@@ -84,7 +77,7 @@ def apply(
         if asking and not planfile and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
             continue  # what was decided changes the plan
         refuse_errors(made)
-        if not made.has_changes and not working_runs(made) and not has_unsettled(project):
+        if not made.has_changes and not has_unsettled(project):
             code = standing_code(made, strict)
             telling.nothing(code)
             ctx.exit(code)

@@ -11,7 +11,7 @@ import click
 from reconciler.cli.session import Session
 
 if TYPE_CHECKING:
-    from reconciler.pipeline import PlanOptions
+    from reconciler.pipeline.plan import PlanOptions
     from reconciler.project import Project
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -37,7 +37,7 @@ def planning_options(command: _Command) -> _Command:
 
 def plan_options(replace: tuple[str, ...], no_refresh: bool, offline: bool = False) -> PlanOptions:
     """The options of a plan as the pipeline takes them."""
-    from reconciler.pipeline import PlanOptions
+    from reconciler.pipeline.plan import PlanOptions
 
     return PlanOptions(replace, ask_service=not (no_refresh or offline), offline=offline)
 

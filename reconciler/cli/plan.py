@@ -44,7 +44,7 @@ def plan(
     from reconciler.cli.exits import CHANGES, DONE, ERROR, UNSUCCESSFUL
     from reconciler.git import git_state
     from reconciler.model.errors import UsageError
-    from reconciler.pipeline import make_plan
+    from reconciler.pipeline.plan import make_plan
     from reconciler.planning.planfile import write_plan
     from reconciler.views.paint import Paint
     from reconciler.views.plan_json import plan_json

@@ -21,7 +21,10 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.rel
 WHERE n.nspname = 'reconciler' AND c.relkind IN ('r', 'p') AND c.relname <> 'migrations'
 """
 _FIND_SQL = """
-SELECT workspace, base_url, lineage, 'reconciler.attempts'::regclass::oid || '/' || pg_postmaster_start_time()
+SELECT workspace, base_url, lineage,
+       (SELECT concat_ws('/', d.oid, c.oid, pg_relation_filenode(c.oid), pg_postmaster_start_time())
+        FROM pg_catalog.pg_database AS d, pg_catalog.pg_class AS c
+        WHERE d.datname = current_database() AND c.oid = 'reconciler.attempts'::regclass)
 FROM reconciler.workspaces WHERE name = %s
 """
 _OTHERS_SQL = "SELECT name FROM reconciler.workspaces ORDER BY name LIMIT 11"
@@ -34,7 +37,8 @@ _MAKE_SQL = (
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """A workspace that a session may use. ``server`` is another text after every start of the server, which may be one
-    that took over, or a copy that lacks the newest commits, and after its tables were put back from a dump.
+    that took over, or a copy that lacks the newest commits, and after the database or its tables were put back: from a
+    dump, from a copy on the same server, emptied and filled again.
     """
 
     number: int

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import psycopg
 
 from state.errors import StateLockDiffers, StateNotLocked, StateUnreadable
 from state.holder import describe
@@ -66,16 +69,29 @@ def take(session: Session, workspace: int, backend: int, command: str, place: st
         got, breaks = _one(session, _TRY_SQL, (workspace,))
         if not got:
             return None
-        entered = session.execute(_ENTER_SQL, (str(me), name, workspace, breaks)).fetchone()
-        if entered is not None:
-            epoch, held = entered
-            if not held:
-                raise StateUnreadable(
-                    f"The server says that it granted the state's lock, and knows of none ({place}).",
-                    "Use PostgreSQL itself, or a service whose advisory locks hold (docs/scale.md).",
-                )
-            return Taken(me, epoch, breaks)
+        try:
+            taken = _enter(session, workspace, breaks, me, name, place)
+        except BaseException:
+            with suppress(psycopg.Error):  # the session lives on, and must not keep a lock that nobody knows of
+                free(session, workspace, breaks)
+            raise
+        if taken is not None:
+            return taken
         free(session, workspace, breaks)  # it was broken before it was ours
+
+
+def _enter(session: Session, workspace: int, breaks: int, me: Holder, name: str, place: str) -> Taken | None:
+    """Write down who has the lock; None if it was broken meanwhile."""
+    entered = session.execute(_ENTER_SQL, (str(me), name, workspace, breaks)).fetchone()
+    if entered is None:
+        return None
+    epoch, held = entered
+    if not held:
+        raise StateUnreadable(
+            f"The server says that it granted the state's lock, and knows of none ({place}).",
+            "Use PostgreSQL itself, or a service whose advisory locks hold (docs/scale.md).",
+        )
+    return Taken(me, epoch, breaks)
 
 
 def free(session: Session, workspace: int, breaks: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ T = TypeVar("T")
 OLDEST = 130_000  # server_version_num
 _LOCK_SECONDS = 10.0  # how long to wait for another process's transaction
 _PROBES = 4
+# Without a handler, what the driver warns of while a lost session is left would go to standard error.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 Row = tuple[Any, ...]
 

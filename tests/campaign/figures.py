@@ -47,11 +47,12 @@ def _number(value: float | int | str) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
 
 
-def options(description: str, count: int) -> argparse.ArgumentParser:
-    """The options that every program has."""
+def options(description: str, count: int, states: Sequence[str] = ("sqlite", "postgres")) -> argparse.ArgumentParser:
+    """The options that every program has. ``states``: the kinds of states that it can do its work on."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--count", type=int, default=count, help=f"how many (default {count})")
     parser.add_argument("--seed", type=int, default=1, help="the same seed, the same faults (default 1)")
+    parser.add_argument("--state", choices=states, default=states[0], help=f"where states live (default {states[0]})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     return parser
 

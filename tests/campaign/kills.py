@@ -1,9 +1,10 @@
 """Real SIGKILLs of the real command line at every point of the journal; then it converges, and nothing is bought twice.
 
-    python -m tests.campaign.kills [--count 1000] [--seed 1] [--workers 4] [--json FILE]
+    python -m tests.campaign.kills [--count 1000] [--state postgres [--cut]] [--seed 1] [--workers 4] [--json FILE]
 
 Each case leads a project to a point, kills the process there, mostly kills the next one as well at any point whatever,
-and then applies until there is nothing left to do. Points are visited in turn, so each gets its share.
+and then applies until there is nothing left to do. Points are visited in turn, so each gets its share. With ``--cut``
+the process lives on, and loses its session with the state's server instead.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from tests.campaign.figures import Figures, finish, options
 from tests.campaign.points import Point, points
 from tests.campaign.scenarios import SCENARIOS, Workshop
+from tests.campaign.states import States, campaign_states
 from tests.campaign.subject import APPLY, Nursery, Subject
 from tests.service import FakeService
 
@@ -55,20 +57,22 @@ class Tally:
                 self.planned[title] += 1
 
 
-def kill_and_converge(point: Point, workshop: Workshop, chance: random.Random, tally: Tally, case: str) -> None:
+def kill_and_converge(
+    point: Point, workshop: Workshop, chance: random.Random, tally: Tally, case: str, cut: bool = False
+) -> None:
     """One case."""
     cancel_polls, nth = chance.choice(SCENARIOS[point.scenario].cancel_polls), chance.randint(1, point.most)
-    subject = _killed(point, workshop, cancel_polls, nth, tally)
+    subject = _killed(point, workshop, cancel_polls, nth, tally, cut)
     if subject is None and nth > 1:  # commits may be shared, so that fewer are made
-        subject = _killed(point, workshop, cancel_polls, 1, tally)
+        subject = _killed(point, workshop, cancel_polls, 1, tally, cut)
     if subject is None:
         with tally.guard:
             tally.violations.append(f"{case}, {point.title}: never reached")
             tally.broken += 1
         return
-    found = _owed_is_shown(subject) if point.title in _OWED else []
+    found = _owed_is_shown(subject) if point.title in _OWED and not cut else []
     if chance.random() < _SECOND_KILL:
-        died = subject.dying(*APPLY, point="any", nth=chance.randint(1, _FARTHEST))
+        died = (subject.cut if cut else subject.dying)(*APPLY, point="any", nth=chance.randint(1, _FARTHEST))
         if died is not None:
             tally.killed(died)
     if SCENARIOS[point.scenario].mend:
@@ -86,8 +90,8 @@ def kill_and_converge(point: Point, workshop: Workshop, chance: random.Random, t
     workshop.drop(subject)
 
 
-def _killed(point: Point, workshop: Workshop, cancel_polls: int, nth: int, tally: Tally) -> Subject | None:
-    """A subject whose process died at this point; None if it came to its end instead."""
+def _killed(point: Point, workshop: Workshop, cancel_polls: int, nth: int, tally: Tally, cut: bool) -> Subject | None:
+    """A subject whose process died (or was cut off) at this point; None if it never got there."""
     subject = workshop.make(point.scenario, cancel_polls)
     if point.first:
         died = subject.dying(*APPLY, point=point.first)
@@ -95,10 +99,11 @@ def _killed(point: Point, workshop: Workshop, cancel_polls: int, nth: int, tally
         tally.killed(died)
     if point.full:
         code = subject.filling(*APPLY, point=point.full)
-        assert code == 1, f"apply on a full disk exits with {code}"
+        assert code == 1, f"apply on a state that takes no writes exits with {code}"
     if point.ahead:
         subject.run(*point.ahead)
-    died = subject.dying(*point.command, point=point.name, nth=nth, armed_by=point.armed_by)
+    hurt = subject.cut if cut else subject.dying
+    died = hurt(*point.command, point=point.name, nth=nth, armed_by=point.armed_by)
     if died is None:
         workshop.drop(subject)
         return None
@@ -115,9 +120,9 @@ def _owed_is_shown(subject: Subject) -> list[str]:
     return []
 
 
-def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
-    """At least ``count`` kills, spread evenly over the points."""
-    everything = list(points())
+def campaign(count: int, seed: int, workers: int, folder: Path, states: States, *, cut: bool = False) -> Figures:
+    """At least ``count`` kills (or cuts), spread evenly over the points."""
+    everything = list(points(states.name))
     random.Random(seed).shuffle(everything)
     queue = itertools.cycle(everything)
     tally, numbers = Tally(), itertools.count()
@@ -127,7 +132,7 @@ def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
         with FakeService() as service, Nursery() as nursery:
             own = folder / f"worker-{worker}"
             own.mkdir()
-            workshop = Workshop(own, service, nursery)
+            workshop = Workshop(own, service, nursery, states)
             while True:
                 with tally.guard:
                     if tally.kills + tally.broken >= count:
@@ -135,7 +140,7 @@ def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
                     point, number = next(queue), next(numbers)
                 chance = random.Random(f"{seed}/{number}")
                 try:
-                    kill_and_converge(point, workshop, chance, tally, f"case {number}")
+                    kill_and_converge(point, workshop, chance, tally, f"case {number}", cut)
                 except Exception as problem:  # noqa: BLE001 a case that breaks is a violation, and the others go on
                     with tally.guard:
                         tally.violations.append(f"case {number}, {point.title}: {type(problem).__name__}: {problem}")
@@ -143,12 +148,14 @@ def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))
-    figures = Figures(f"SIGKILL at every point of the journal (seed {seed})", violations=tally.violations)
+    what = "A lost session" if cut else "SIGKILL"
+    title = f"{what} at every point of the journal, state in {states.name} (seed {seed})"
+    figures = Figures(title, violations=tally.violations)
     figures.counts = {
-        "kills": tally.kills,
+        "cuts" if cut else "kills": tally.kills,
         "different points met": len(tally.met),
         "points aimed at": len(tally.planned),
-        "fewest kills at one of them": min(tally.planned.values(), default=0),
+        "fewest at one of them": min(tally.planned.values(), default=0),
         "cases": tally.cases,
         "applies until all was done": tally.applies,
         "exits with 0, though more is to do": tally.left_over,
@@ -158,7 +165,7 @@ def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
     figures.by_point = {f"{name}": tally.met[name] for name in sorted(tally.met)}
     if tally.cases >= len(everything):
         missing = [point.title for point in everything if not tally.planned[point.title]]
-        figures.violations += [f"no kill at: {title}" for title in missing]
+        figures.violations += [f"nothing happened at: {title}" for title in missing]
     return figures
 
 
@@ -166,9 +173,13 @@ def main() -> int:
     """Run the campaign."""
     parser = options("Real SIGKILLs at every point of the journal.", COUNT)
     parser.add_argument("--workers", type=int, default=2 * (os.cpu_count() or 1), help="cases at once")
+    parser.add_argument("--cut", action="store_true", help="end sessions instead of processes (postgres)")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        return finish(chosen, campaign(chosen.count, chosen.seed, chosen.workers, Path(folder)))
+    if chosen.cut and chosen.state != "postgres":
+        parser.error("--cut needs --state postgres")
+    with tempfile.TemporaryDirectory(prefix="kills-") as folder, campaign_states(chosen.state) as states:
+        figures = campaign(chosen.count, chosen.seed, chosen.workers, Path(folder), states, cut=chosen.cut)
+        return finish(chosen, figures)
 
 
 if __name__ == "__main__":

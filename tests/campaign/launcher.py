@@ -8,11 +8,11 @@ The environment (of the process, or of the order) says where:
 - ``CAMPAIGN_NTH``: how often it is reached before the trap shuts (default 1)
 - ``CAMPAIGN_ARMED_BY``: only points that are reached after this one count
 - ``CAMPAIGN_REPORT``: a file that gets the name of the point, just before
-- ``CAMPAIGN_DEED``: ``kill`` (SIGKILL, the default), ``raise`` (an exception that nobody expects) or ``fill`` (from
-  then on no file grows beyond the present size of ``CAMPAIGN_FILE``)
-
-Points are taken from the edges of the product: commits of the SQLite store, SQL that a connection runs, and the trace
-of each HTTP exchange. Nothing in between is touched.
+- ``CAMPAIGN_DEED``: ``kill`` (SIGKILL, the default), ``raise`` (an exception that nobody expects), ``fill`` (from
+  then on no file grows beyond the present size of ``CAMPAIGN_FILE``), ``cut`` (every session on the database
+  ``CAMPAIGN_DATABASE`` of the server ``CAMPAIGN_SERVER``, a URL, is ended; this process lives on) or ``shut`` (the
+  same, and from then on nobody gets in)
+- ``CAMPAIGN_HOST``: the name of this machine, for whoever asks in Python
 """
 
 from __future__ import annotations
@@ -21,36 +21,24 @@ import gc
 import importlib
 import json
 import os
-import re
 import resource
 import signal
-import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
+import psycopg
+
+from tests.campaign.edges import watch_http, watch_lock_file, watch_sqlite
+from tests.campaign.edges_postgres import watch_postgres
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _USED = (
     *(f"reconciler.cli.{name}" for name in ("apply", "exits", "imports", "plan", "records", "resolve", "signals")),
     *(f"reconciler.{name}" for name in ("cli.telling", "git", "pipeline", "planning.planfile", "views.plan_text")),
     *("getpass", "httpcore", "reconciler.dataframer.catalogue", "state.sqlite.migrations", "state.sqlite.store"),
-)
-_HTTP_STAGES = {
-    "send_request_headers.started": "before its first byte",
-    "send_request_body.started": "head sent",
-    "receive_response_headers.started": "sent",
-    "receive_response_headers.complete": "executed",
-    "receive_response_body.complete": "answered",
-}
-_CALLS = (
-    ("POST", r"/runs/", "create"),
-    ("POST", r"/runs/[^/]+/cancel/", "cancel"),
-    ("DELETE", r"/runs/[^/]+/", "delete"),
-    ("GET", r"/runs/", "list"),
-    ("GET", r"/runs/[^/]+/", "get"),
+    "state.postgres.store",
 )
 
 
@@ -70,6 +58,8 @@ class Trap:
         self._report = environ.get("CAMPAIGN_REPORT", "")
         self._deed = environ.get("CAMPAIGN_DEED", "kill")
         self._file = environ.get("CAMPAIGN_FILE", "")
+        self._server = environ.get("CAMPAIGN_SERVER", "")
+        self._database = environ.get("CAMPAIGN_DATABASE", "")
 
     def reached(self, point: str) -> None:
         """This process is at a point."""
@@ -88,137 +78,26 @@ class Trap:
             if self._report:
                 handle = os.open(self._report, _NEW, 0o600)
                 os.write(handle, point.encode())
+                os.close(handle)
+            if self._deed in ("cut", "shut"):
+                self._cut(shut=self._deed == "shut")
+                return
             os.kill(os.getpid(), signal.SIGKILL)
 
-
-def kinds(writes: Sequence[Any]) -> Iterator[str]:
-    """What a commit is about, by the rows that it writes; a shared commit is about several things."""
-    events = {write.record.type for write in writes if _record(write) == "EventRecord"}
-    records = {_record(write) for write in writes}
-    owed = ", cancel owed" if "OwedRecord" in records else ""
-    advanced = [write for write in writes if type(write).__name__ == "Advance"]
-    names = {type(write).__name__ for write in writes}
-    if "ApplyRecord" in records:
-        yield "begin"
-    if "SpecRecord" in records:
-        yield "specs"
-    if "BaselineRecord" in records:
-        yield "PREPARED"
-    for phase in {write.phase.value for write in advanced} & {"SENDING", "REJECTED"}:
-        yield phase
-    for phase, event, name in (
-        ("UNKNOWN", "unknown", "UNKNOWN"),
-        ("UNKNOWN", "settled_unknown", "left behind"),
-        ("PREPARED", "settled_prepared", "resubmit"),
-        ("ACCEPTED", "accepted", f"ACCEPTED{owed}"),
-    ):
-        if event in events and any(write.phase.value == phase for write in advanced):
-            yield name
-    if "settled_prepared" not in events and any(write.phase.value == "PREPARED" for write in advanced):
-        yield "PREPARED again"
-    if "adopted" in events:
-        certain = not any(write.provisional for write in advanced)
-        yield f"adopted{owed}" if certain else "adopted provisionally"
-    if "Observe" in names and not advanced:
-        yield "observed"
-    if "Pay" in names and "reused" not in events:
-        yield "paid"
-    yield from events & {"forgotten", "cancelled", "deleted", "reused", "updated", "imported"}
-
-
-def _record(write: Any) -> str:
-    return type(write.record).__name__ if hasattr(write, "record") else ""
-
-
-def watch_store(trap: Trap) -> None:
-    """Before, inside and after each commit; and the making of a new state."""
-    from state.sqlite.store import SqliteStore
-
-    commit, connect = SqliteStore.commit, sqlite3.connect
-    committing: list[str] = []  # of the one transaction that is open
-
-    def watched_commit(self: SqliteStore, writes: Sequence[Any]) -> int:
-        about = list(kinds(writes))
-        for kind in about:
-            trap.reached(f"before {kind}")
-        committing[:] = about
-        try:
-            serial = commit(self, writes)
-        finally:
-            committing.clear()
-        for kind in about:
-            trap.reached(f"after {kind}")
-        return serial
-
-    def seen(sql: str) -> None:
-        statement = sql.strip()
-        if statement == "COMMIT":
-            for kind in list(committing):
-                trap.reached(f"inside {kind}")
-            if not committing:
-                trap.reached("state, its tables not committed")
-        elif statement.startswith("CREATE TABLE owed"):
-            trap.reached("state, half its tables made")
-        elif statement.startswith("ALTER TABLE"):
-            trap.reached("state, a table altered")
-        elif statement.startswith("PRAGMA synchronous"):
-            trap.reached("state, its log switched on")
-
-    def watched_connect(*args: Any, **options: Any) -> sqlite3.Connection:
-        trap.reached("state, file opened")
-        opened = connect(*args, **options)
-        opened.set_trace_callback(seen)
-        return opened
-
-    SqliteStore.commit = watched_commit
-    sqlite3.connect = watched_connect
-
-
-def watch_lock(trap: Trap) -> None:
-    """The lock's file is cut to nothing by who has just taken it, and by who is about to give it back."""
-    truncate = os.ftruncate
-
-    def watched(handle: int, length: int) -> None:
-        trap.reached("lock, taken or about to be given back")
-        truncate(handle, length)
-
-    os.ftruncate = watched
-
-
-def watch_http(trap: Trap) -> None:
-    """The stages of each exchange, as httpcore's trace tells them."""
-    handle = httpx.HTTPTransport.handle_request
-
-    def watched(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        call = _call(request)
-        before: Callable[[str, dict[str, Any]], None] | None = request.extensions.get("trace")
-
-        def trace(name: str, info: dict[str, Any]) -> None:
-            if before is not None:
-                before(name, info)
-            stage = _HTTP_STAGES.get(name.partition(".")[2])
-            if call and stage:
-                trap.reached(f"{call}, {stage}")
-
-        request.extensions = {**request.extensions, "trace": trace}
-        return handle(self, request)
-
-    httpx.HTTPTransport.handle_request = watched
-
-
-def _call(request: httpx.Request) -> str:
-    for method, pattern, name in _CALLS:
-        if request.method == method and re.fullmatch(f"/api/dataframer{pattern}", request.url.path):
-            return name
-    return ""
+    def _cut(self, shut: bool) -> None:
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            if shut:
+                connection.execute(f"ALTER DATABASE {self._database} ALLOW_CONNECTIONS false".encode())
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (self._database,)
+            )
 
 
 def watching() -> Trap:
     """A trap at every edge."""
     trap = Trap()
-    watch_store(trap)
-    watch_lock(trap)
-    watch_http(trap)
+    for watch in (watch_sqlite, watch_lock_file, watch_postgres, watch_http):
+        watch(trap.reached)
     return trap
 
 
@@ -255,6 +134,9 @@ def _become(order: Mapping[str, Any]) -> None:
 def command_line(trap: Trap, args: Sequence[str]) -> None:
     """The command line itself; leaves with its exit code."""
     trap.set(os.environ)
+    if host := os.environ.get("CAMPAIGN_HOST"):
+        real = os.uname()
+        os.uname = lambda: os.uname_result((real.sysname, host, *real[2:]))
     sys.argv = ["reconciler", *args]
     from reconciler.cli.main import main
 

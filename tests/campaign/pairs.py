@@ -1,10 +1,11 @@
 """Two applies at once on one state: one works, the other one leaves with exit code 5, or waits if it was told to.
 
-    python -m tests.campaign.pairs [--count 200] [--seed 1] [--workers 4] [--json FILE]
+    python -m tests.campaign.pairs [--count 200] [--state postgres] [--seed 1] [--workers 4] [--json FILE]
 
 Three kinds, in turn. *refused*: both start at once while the service holds its answers back, so that the first is
 surely at work. *waiting*: the same with ``--lock-timeout 30s``. *following*: the first one's runs do not finish; a
-second apply submits what was added meanwhile, and both see the end.
+second apply submits what was added meanwhile, and both see the end. On one file both work in one folder; with a state
+in PostgreSQL they are two machines (:mod:`tests.campaign.machines`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from pathlib import Path
 
 from tests.acceptance.project import Project, run
 from tests.campaign.figures import Figures, finish, options
+from tests.campaign.machines import HOSTS, Machine, has_namespaces
+from tests.campaign.states import States, campaign_states
 from tests.campaign.subject import APPLY, Nursery, Subject, Wanted
 from tests.service import FakeService
 
@@ -45,24 +48,39 @@ class Tally:
     guard: threading.Lock = field(default_factory=threading.Lock)
 
 
-def _declare(project: Project, sizes: dict[str, int]) -> None:
-    declared = [run(address.removeprefix("run."), samples) for address, samples in sizes.items()]
-    project.declare(*declared, apply="parallelism = 2")
+@dataclass(slots=True)
+class Two(Subject):
+    """A subject that two people work on, ``other`` the second one: the same folder, or another machine."""
+
+    other: Project | None = None
+
+    @property
+    def seconds(self) -> Project:
+        return self.other or self.project
+
+    def declare(self, sizes: dict[str, int]) -> None:
+        declared = [run(address.removeprefix("run."), samples) for address, samples in sizes.items()]
+        for project in (self.project, self.seconds):
+            project.declare(*declared, apply="parallelism = 2")
 
 
-def _at_once(subject: Subject, chance: random.Random, *more: str) -> Iterator[subprocess.Popen[str]]:
-    """Two applies: while creates are held, one of them has some in flight. Yields the pair, the worker first."""
-    project, service = subject.project, subject.service
+def _at_once(subject: Two, chance: random.Random, *more: str) -> Iterator[tuple[Project, int, str]]:
+    """Two applies: while creates are held, one of them has some in flight. Yields for each whose it was, its exit code,
+    and what it said.
+    """
+    service, projects = subject.service, [subject.project, subject.seconds]
+    chance.shuffle(projects)
     with service.creates_held():
-        pair = [project.start(*APPLY, *more)]
+        pair = [projects[0].start(*APPLY, *more)]
         time.sleep(chance.choice((0.0, 0.0, 0.1, 0.3, 0.6)))
-        pair.append(project.start(*APPLY, *more))
+        pair.append(projects[1].start(*APPLY, *more))
         service.wait_for(lambda: len(service.creates) >= 2)
         if not more:  # the one that is refused leaves while the other one is still held
             _until(lambda: any(process.poll() is not None for process in pair))
         else:
             time.sleep(chance.random())
-    yield from pair
+    for project, process in zip(projects, pair, strict=True):
+        yield project, _ended(process, subject), subject.told[-1]
 
 
 def _until(condition: Callable[[], bool]) -> None:
@@ -79,30 +97,36 @@ def _ended(process: subprocess.Popen[str], subject: Subject) -> int:
     return process.returncode
 
 
-def refused(subject: Subject, chance: random.Random) -> tuple[str, dict[str, int], list[str]]:
+def refused(subject: Two, chance: random.Random) -> tuple[str, dict[str, int], list[str]]:
     """Without ``--lock-timeout``: exit codes 0 and 5."""
-    _declare(subject.project, _FIRST)
-    codes = sorted(_ended(process, subject) for process in _at_once(subject, chance))
-    return _said("refused", codes), _FIRST, [] if codes == [0, 5] else [f"exit codes {codes}, not 0 and 5"]
+    subject.declare(_FIRST)
+    ended = list(_at_once(subject, chance))
+    codes = sorted(code for _, code, _ in ended)
+    found = [] if codes == [0, 5] else [f"exit codes {codes}, not 0 and 5"]
+    for project, code, text in ended:
+        other = subject.seconds if project is subject.project else subject.project
+        if code == 5 and isinstance(other, Machine) and f"@{other.host} (process " not in text:
+            found.append(f"who was refused is not told that {other.host} has the lock: {text}")
+    return _said("refused", codes), _FIRST, found
 
 
-def waiting(subject: Subject, chance: random.Random) -> tuple[str, dict[str, int], list[str]]:
+def waiting(subject: Two, chance: random.Random) -> tuple[str, dict[str, int], list[str]]:
     """With ``--lock-timeout``: the second one finds everything done."""
-    _declare(subject.project, _FIRST)
-    codes = sorted(_ended(process, subject) for process in _at_once(subject, chance, "--lock-timeout", "30s"))
+    subject.declare(_FIRST)
+    codes = sorted(code for _, code, _ in _at_once(subject, chance, "--lock-timeout", "30s"))
     return _said("waiting", codes), _FIRST, [] if codes == [0, 0] else [f"exit codes {codes}, not 0 and 0"]
 
 
-def following(subject: Subject, chance: random.Random) -> tuple[str, dict[str, int], list[str]]:
+def following(subject: Two, chance: random.Random) -> tuple[str, dict[str, int], list[str]]:
     """The first one has given the lock back and follows."""
-    project, service = subject.project, subject.service
+    service = subject.service
     service.polls = None
-    _declare(project, _FIRST)
-    first = project.start(*APPLY)
+    subject.declare(_FIRST)
+    first = subject.project.start(*APPLY)
     service.wait_for(lambda: len(service.runs) == len(_FIRST))
     _until(lambda: any(request.method == "GET" and request.at > service.creates[-1].at for request in service.requests))
-    _declare(project, _MORE)
-    second = project.start(*APPLY)
+    subject.declare(_MORE)
+    second = subject.seconds.start(*APPLY)
     service.wait_for(lambda: len(service.runs) == len(_MORE) or second.poll() is not None)
     found = [] if first.poll() is None else ["the first apply did not follow"]
     found += [] if len(service.runs) == len(_MORE) else ["the second apply did not submit while the first one followed"]
@@ -119,18 +143,34 @@ def _said(kind: str, codes: list[int]) -> str:
 _PAIRS = {"refused": refused, "waiting": waiting, "following": following}
 
 
-def pair(kind: str, folder: Path, nursery: Nursery, chance: random.Random, tally: Tally, name: str) -> None:
+def _two(folder: Path, service: FakeService, nursery: Nursery, states: States) -> Two:
+    if states.name == "sqlite":
+        project = Project(folder, service.url)
+        return Two(project, service, nursery, states.make(project))
+    first, second = (Machine(folder / host, service.url, host) for host in HOSTS)
+    state = states.make(first)
+    second.env["RECONCILER_STATE_URL"] = first.env["RECONCILER_STATE_URL"]
+    return Two(first, service, nursery, state, other=second)
+
+
+def pair(
+    kind: str, folder: Path, nursery: Nursery, states: States, chance: random.Random, tally: Tally, name: str
+) -> None:
     """One pair on a state of its own."""
     with FakeService() as service:
-        subject = Subject(Project(folder, service.url), service, nursery)
+        subject = _two(folder, service, nursery, states)
         try:
             how, sizes, found = _PAIRS[kind](subject, chance)
             found += subject.converge(rounds=1)
             found += subject.problems(Wanted(sizes))
+            if subject.other and subject.other.run("plan", "--detailed-exitcode").returncode != 0:
+                found.append("the second one has something left to do")
         finally:
             subject.project.close()
+            subject.seconds.close()
         if len(service.creates) != len(sizes):
             found.append(f"{len(service.creates)} create calls for {len(sizes)} runs")
+    subject.state.drop()
     with tally.guard:
         tally.pairs += 1
         tally.bought += len(service.runs)
@@ -140,7 +180,7 @@ def pair(kind: str, folder: Path, nursery: Nursery, chance: random.Random, tally
         print(f"--- {name}, {kind}: {found}", *subject.told, sep="\n", file=sys.stderr)
 
 
-def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
+def campaign(count: int, seed: int, workers: int, folder: Path, states: States) -> Figures:
     """``count`` pairs."""
     tally, numbers, started = Tally(), itertools.count(), time.monotonic()
 
@@ -155,15 +195,18 @@ def campaign(count: int, seed: int, workers: int, folder: Path) -> Figures:
                 own.mkdir()
                 chance = random.Random(f"{seed}/{number}")
                 try:
-                    pair(KINDS[number % len(KINDS)], own, nursery, chance, tally, f"pair {number}")
+                    pair(KINDS[number % len(KINDS)], own, nursery, states, chance, tally, f"pair {number}")
                 except Exception as problem:  # noqa: BLE001 a pair that breaks is a violation, and the others go on
                     with tally.guard:
                         tally.violations.append(f"pair {number}: {type(problem).__name__}: {problem}")
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))
-    figures = Figures(f"Pairs of concurrent applies (seed {seed})", violations=tally.violations)
+    figures = Figures(f"Pairs of concurrent applies, state in {states.name} (seed {seed})", violations=tally.violations)
     figures.counts = {"pairs": tally.pairs, "runs bought": tally.bought, "seconds": time.monotonic() - started}
+    if states.name == "postgres":
+        own = "a UTS namespace each" if has_namespaces() else "told to Python"
+        figures.counts["machines"] = f"two, with homes, checkouts and names of their own ({own})"
     figures.by_point = dict(sorted(tally.codes.items()))
     return figures
 
@@ -173,8 +216,8 @@ def main() -> int:
     parser = options("Pairs of concurrent applies on one state.", COUNT)
     parser.add_argument("--workers", type=int, default=4, help="pairs at once (default 4)")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="pairs-") as folder:
-        return finish(chosen, campaign(chosen.count, chosen.seed, chosen.workers, Path(folder)))
+    with tempfile.TemporaryDirectory(prefix="pairs-") as folder, campaign_states(chosen.state) as states:
+        return finish(chosen, campaign(chosen.count, chosen.seed, chosen.workers, Path(folder), states))
 
 
 if __name__ == "__main__":

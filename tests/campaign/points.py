@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.campaign.subject import APPLY, MATCH, RESUBMIT
@@ -19,7 +19,7 @@ class Point:
     most: int = 1
     armed_by: str = ""
     first: str = ""  # another point: die there before, so that there is something to settle
-    full: str = ""  # another point: from there on the disk is full, in an apply before
+    full: str = ""  # another point: from there on the state takes no writes (the disk is full), in an apply before
     ahead: Command = ()  # a command that runs to its end before
     command: Command = APPLY
     label: str = ""  # where the name alone does not say it
@@ -52,26 +52,47 @@ _COMMITS: tuple[tuple[str, str, int], ...] = (
     ("reused", "change taken back", 1),
     ("updated", "lifecycle changed", 1),
 )
-_STAGES = ("before", "inside", "after")
+# "inside": nothing is decided; "committing": COMMIT is on its way, and nobody has heard of it.
+_STAGES = {"sqlite": ("before", "inside", "after"), "postgres": ("before", "inside", "committing", "after")}
 
 
-def points() -> Iterator[Point]:
-    """All of them, in the order of a submission's life."""
+def points(kind: str = "sqlite") -> Iterator[Point]:
+    """All of them for this kind of state, in the order of a submission's life."""
+    yield from _sqlite() if kind == "sqlite" else _postgres()
+    yield from _commits(_STAGES[kind])
+    yield from _calls()
+
+
+def _sqlite() -> Iterator[Point]:
     for stage in ("file opened", "its log switched on", "half its tables made", "its tables not committed"):
         yield Point(f"state, {stage}", "new runs", label=f"a new state: {stage}")
     for stage in ("its log switched on", "a table altered", "its tables not committed"):
         yield Point(f"state, {stage}", "older state", label=f"an older state: {stage}")
     yield Point("lock, taken or about to be given back", "new runs", most=2)
+
+
+def _postgres() -> Iterator[Point]:
+    for stage in ("session opened", "half its tables made", "its tables not committed", "its tables made",
+                  "its workspace made"):  # fmt: skip
+        yield Point(f"state, {stage}", "new runs", label=f"a new state: {stage}")
+    for stage in ("the server's alone", "taken", "about to be given back", "given back"):
+        yield Point(f"lock, {stage}", "new runs")
+
+
+def _commits(stages: Sequence[str]) -> Iterator[Point]:
     for what, scenario, most in _COMMITS:
-        for stage in _STAGES:
+        for stage in stages:
             yield Point(f"{stage} {what}", scenario, most)
-    for stage in _STAGES:
+    for stage in stages:
         yield Point(f"{stage} left behind", "new runs", first="create, executed")
         yield Point(f"{stage} resubmit", "never arrived", ahead=APPLY, command=RESUBMIT)
         yield Point(f"{stage} imported", "state lost", most=2, command=MATCH)
         for scenario, what in (("new runs", "adopted"), ("working runs replaced", "adopted, cancel owed")):
             label = f"a rescued id, {scenario}: {stage} {what}"
             yield Point(f"{stage} {what}", scenario, full="create, answered", label=label)
+
+
+def _calls() -> Iterator[Point]:
     for stage in ("before its first byte", "head sent", "sent", "executed", "answered"):
         yield Point(f"create, {stage}", "new runs", 3)
     for stage in ("before its first byte", "sent", "executed"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.acceptance.project import Project, run, said
 from tests.campaign.older import make_older
+from tests.campaign.states import SqliteState, State, States
 from tests.campaign.subject import APPLY, MATCH, Nursery, Subject, Wanted
 from tests.service import FakeService, Run, answers
 
@@ -96,17 +97,19 @@ SCENARIOS = {
 
 @dataclass(slots=True)
 class _Base:
-    """A scenario's past: a folder to copy, and the runs of the service."""
+    """A scenario's past: a folder and a state to copy, and the runs of the service."""
 
     folder: Path
     runs: dict[str, Run]
+    state: State
 
 
 class Workshop:
     """Makes subjects, each in a folder of its own. A scenario's past is made once, by real applies, and copied."""
 
-    def __init__(self, folder: Path, service: FakeService, nursery: Nursery) -> None:
+    def __init__(self, folder: Path, service: FakeService, nursery: Nursery, states: States) -> None:
         self._folder = folder
+        self._states = states
         self._nursery = nursery
         self._service = service
         self._bases: dict[str, _Base] = {}
@@ -124,14 +127,16 @@ class Workshop:
         subject.project.declare(*scenario.now)
         subject.project.env |= SOON | scenario.env
         if scenario.older:
-            make_older(subject.database)
+            assert isinstance(subject.state, SqliteState)
+            make_older(subject.state.database)
         if scenario.lost:
-            shutil.rmtree(subject.database.parent)
+            subject.state.lose()
         scenario.answers(service)
         return subject
 
     def drop(self, subject: Subject) -> None:
-        """Remove a subject's folder."""
+        """Remove a subject's folder and state."""
+        subject.state.drop()
         shutil.rmtree(subject.project.folder)
 
     def _reset(self, polls: int | None) -> None:
@@ -148,14 +153,15 @@ class Workshop:
             done = subject.run(*APPLY, *(["--no-wait"] if scenario.working else []))
             assert done.returncode == 0, said(done)
             scenario.then(service)
-        return _Base(subject.project.folder, copy.deepcopy(service.runs))
+        return _Base(subject.project.folder, copy.deepcopy(service.runs), subject.state)
 
     def _subject(self, name: str, base: _Base | None) -> Subject:
         folder = self._folder / name
         folder.mkdir()
-        subject = Subject(Project(folder, self._service.url), self._service, self._nursery)
+        project = Project(folder, self._service.url)
         if base is not None:
             shutil.rmtree(folder)
             shutil.copytree(base.folder, folder)
             self._service.runs = copy.deepcopy(base.runs)
-        return subject
+        state = self._states.make(project, base.state if base else None)
+        return Subject(project, self._service, self._nursery, state)

@@ -6,17 +6,16 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from tests.acceptance.project import ROOT, Done, Project, said
+from tests.campaign.states import PostgresState, State
 from tests.service import FakeService
 
 APPLY = ("apply", "--auto-approve", "--prune")
@@ -78,28 +77,36 @@ class Subject:
     project: Project
     service: FakeService
     nursery: Nursery
+    state: State
     applies: int = 0
     resolves: int = 0
     left_over: int = 0  # applies that exit with 0 while the next plan still has something to do
     told: list[str] = field(default_factory=list)  # the last words of each command, for reports
 
-    @property
-    def database(self) -> Path:
-        """The state."""
-        return self.project.root / ".reconciler" / "state.db"
-
     def dying(self, *args: str, point: str, nth: int = 1, armed_by: str = "") -> str | None:
         """Run a command with a trap. The name of the point where it died; None if it never got there."""
+        reached, done = self._trapped(args, {}, point, nth, armed_by)
+        return reached if done.returncode == -signal.SIGKILL else None
+
+    def cut(self, *args: str, point: str, nth: int = 1, armed_by: str = "") -> str | None:
+        """Run a command, and end its sessions with the state's server at a point. The point, if it got there."""
+        assert isinstance(self.state, PostgresState)
+        return self._trapped(args, self.state.cut(), point, nth, armed_by)[0] or None
+
+    def filling(self, *args: str, point: str) -> int:
+        """Run a command, and let the state take no more writes from a point on; its exit code."""
+        code = self._start(args, {"CAMPAIGN_POINT": point, **self.state.full()}).returncode
+        self.state.roomy()
+        return code
+
+    def _trapped(
+        self, args: Sequence[str], deed: Mapping[str, str], point: str, nth: int, armed_by: str
+    ) -> tuple[str, Done]:
         report = self.project.folder / "died-at"
         report.unlink(missing_ok=True)
         trap = {"CAMPAIGN_POINT": point, "CAMPAIGN_NTH": str(nth), "CAMPAIGN_ARMED_BY": armed_by}
-        done = self._start(args, trap | {"CAMPAIGN_REPORT": str(report)})
-        return report.read_text() if done.returncode == -signal.SIGKILL else None
-
-    def filling(self, *args: str, point: str) -> int:
-        """Run a command, and let the disk be full from a point on; its exit code."""
-        trap = {"CAMPAIGN_POINT": point, "CAMPAIGN_DEED": "fill", "CAMPAIGN_FILE": f"{self.database}-wal"}
-        return self._start(args, trap).returncode
+        done = self._start(args, {**trap, **deed, "CAMPAIGN_REPORT": str(report)})
+        return report.read_text() if report.exists() else "", done
 
     def run(self, *args: str) -> Done:
         """Run a command to its end."""
@@ -122,7 +129,7 @@ class Subject:
         for _ in range(rounds):
             self.applies += 1
             code = self.run(*APPLY).returncode
-            left_open = [row[0] for row in self._rows(_OPEN_SQL)] if self.database.exists() else []
+            left_open = [row[0] for row in self.state.rows(_OPEN_SQL)]
             if code == 0 and left_open:
                 yield f"{LEFT_OPEN}: {', '.join(left_open)}"
             elif code == 0:
@@ -138,11 +145,7 @@ class Subject:
 
     def recorded(self) -> set[str]:
         """Every run id in the state."""
-        return {row[0] for row in self._rows("SELECT run_id FROM attempts WHERE run_id IS NOT NULL")}
-
-    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as db:
-            return db.execute(sql).fetchall()
+        return {row[0] for row in self.state.rows("SELECT run_id FROM attempts WHERE run_id IS NOT NULL")}
 
     def problems(self, wanted: Wanted) -> Iterator[str]:
         """A sentence for everything that is not as it must be after convergence."""
@@ -158,13 +161,11 @@ class Subject:
             status = "CANCELED" if run.samples in wanted.stopped else "SUCCEEDED"
             if run.status != status:
                 yield f"the run of {run.samples} samples is {run.status}, not {status}"
-        current = dict(self._rows("SELECT address, run_id FROM current_runs"))
+        current = dict(self.state.rows("SELECT address, run_id FROM current_runs"))
         shown = {address: self._samples(run_id) for address, run_id in current.items()}
         if shown != dict(wanted.current):
             yield f"current runs by size: wanted {dict(wanted.current)}, recorded {shown}"
-        verdict = self._rows("PRAGMA integrity_check")
-        if verdict != [("ok",)]:
-            yield f"integrity_check: {verdict}"
+        yield from self.state.problems()
 
     def _samples(self, run_id: str) -> int | None:
         run = self.service.runs.get(run_id)

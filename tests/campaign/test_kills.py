@@ -1,4 +1,4 @@
-"""Fifty SIGKILLs at points of the journal; ``python -m tests.campaign.kills`` does a thousand."""
+"""Some SIGKILLs at points of the journal; ``python -m tests.campaign.kills`` does a thousand."""
 
 from __future__ import annotations
 
@@ -10,21 +10,30 @@ import pytest
 from tests.campaign.kills import campaign
 from tests.campaign.points import points
 from tests.campaign.scenarios import SCENARIOS, Workshop
+from tests.campaign.states import KINDS, SqliteStates, States
 from tests.campaign.subject import APPLY, Nursery, Wanted
 from tests.service import FakeService
 
 
 @pytest.mark.timeout(300)
-def test_nothing_is_bought_twice_or_lost(tmp_path: Path) -> None:
-    figures = campaign(50, seed=7, workers=4, folder=tmp_path)
+def test_nothing_is_bought_twice_or_lost(tmp_path: Path, states: States) -> None:
+    count = 50 if states.name == "sqlite" else 8
+    figures = campaign(count, seed=7, workers=4, folder=tmp_path, states=states)
     assert figures.violations == []
-    assert figures.counts["kills"] >= 50
+    assert int(figures.counts["kills"]) >= count
+
+
+@pytest.mark.timeout(300)
+def test_a_session_that_is_lost_costs_nothing(tmp_path: Path, postgres_states: States) -> None:
+    figures = campaign(6, seed=8, workers=4, folder=tmp_path, states=postgres_states, cut=True)
+    assert figures.violations == []
+    assert int(figures.counts["cuts"]) >= 6
 
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Iterator[Workshop]:
     with FakeService() as service, Nursery() as nursery:
-        yield Workshop(tmp_path, service, nursery)
+        yield Workshop(tmp_path, service, nursery, SqliteStates())
 
 
 def test_what_is_certain_by_now_is_recorded_by_the_next_apply(workshop: Workshop) -> None:
@@ -52,7 +61,9 @@ def test_a_double_purchase_would_be_found(workshop: Workshop) -> None:
     assert any("current runs" in text for text in subject.problems(Wanted({"run.a": 10})))
 
 
-def test_every_point_is_told_apart() -> None:
-    titles = [point.title for point in points()]
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_point_is_told_apart(kind: str) -> None:
+    titles = [point.title for point in points(kind)]
     assert len(titles) == len(set(titles))
-    assert {point.scenario for point in points()} == set(SCENARIOS)
+    only_of_files = {"older state"} if kind == "postgres" else set()
+    assert {point.scenario for point in points(kind)} == set(SCENARIOS) - only_of_files

@@ -74,8 +74,8 @@ def start(parameters: Mapping[str, str]) -> bytes:
 
 def parameters(first: bytes) -> dict[str, str]:
     """The parameters of a start proper."""
-    words = [word.decode() for word in first[8:].split(b"\0")]
-    return dict(zip(words[0::2], words[1::2], strict=False)) if words[0] else {}
+    words = [word.decode() for word in first[8:-1].split(b"\0")]  # the last byte ends the list
+    return dict(zip(words[0::2], words[1::2], strict=False))  # after the last value comes one more word, empty
 
 
 def error(sqlstate: str, text: str, severity: str = "FATAL") -> bytes:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.postgres.pgbouncer import PgBouncer
+    from tests.postgres.pooler import Mode, Pooler
     from tests.postgres.server import Server
 
 
@@ -38,6 +40,32 @@ def database(postgres: Server) -> Iterator[str]:
 def own_server(postgres_folder: None) -> Iterator[Server]:
     """A running server of this test alone, which it may stop, kill and freeze."""
     yield from _running_server()
+
+
+@pytest.fixture(params=["last used first", "in turn", "pgbouncer"])
+def transaction_pooler(request: pytest.FixtureRequest, database: str) -> Iterator[Pooler | PgBouncer]:
+    """A pooler before ``database`` that pools transactions; its ``url`` leads through it."""
+    yield from _pooler(request.param, database, "transaction")
+
+
+@pytest.fixture(params=["ours", "pgbouncer"])
+def session_pooler(request: pytest.FixtureRequest, database: str) -> Iterator[Pooler | PgBouncer]:
+    """A pooler before ``database`` that keeps a client's server connection until the client leaves."""
+    yield from _pooler(request.param, database, "session")
+
+
+def _pooler(kind: str, database: str, mode: Mode) -> Iterator[Pooler | PgBouncer]:
+    from tests.postgres.pgbouncer import PgBouncer, installed
+    from tests.postgres.pooler import Pooler
+
+    if kind == "pgbouncer":
+        if installed() is None:
+            pytest.skip("PgBouncer is not installed")
+        with PgBouncer(database, mode=mode) as real:
+            yield real
+    else:
+        with Pooler(database, mode=mode, order="in turn" if kind == "in turn" else "last used first") as ours:
+            yield ours
 
 
 def _running_server() -> Iterator[Server]:

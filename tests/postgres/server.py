@@ -86,7 +86,7 @@ class Server:
         """
         if self.running:
             return
-        for port in [self.port] if self.port else _ports():
+        for port in [self.port] if self.port else free_ports():
             self._configure(port)
             from_here = len(self.log())
             with (self.folder / "log").open("ab") as log:
@@ -182,10 +182,13 @@ class Server:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def create_database(self, options: str = "", owner: str = "team") -> str:
-        """A fresh, empty database, about 25 ms; its name. ``options`` as in CREATE DATABASE (``ENCODING 'LATIN1'``)."""
+    def create_database(self, options: str = "", owner: str = "team", template: str = "template0") -> str:
+        """A fresh database, about 25 ms; its name. ``options`` as in CREATE DATABASE (``ENCODING 'LATIN1'``).
+
+        Empty, or a copy of ``template``, on which nobody may have a session meanwhile.
+        """
         name = f"database_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 STRATEGY wal_log {options}")
+        self.execute(f"CREATE DATABASE {name} OWNER {owner} TEMPLATE {template} STRATEGY wal_log {options}")
         return name
 
     def drop_database(self, name: str) -> None:
@@ -240,10 +243,10 @@ def build_url(
     return f"postgresql://{login}@{host}:{port}/{quote(database, safe='')}" + (f"?{urlencode(query)}" if query else "")
 
 
-def _ports() -> list[int]:
+def free_ports(count: int = 10) -> list[int]:
     """Ports that were free just now, outside the range from which systems take ports for outgoing connections."""
     found: list[int] = []
-    while len(found) < 10:
+    while len(found) < count:
         port = random.randint(15_000, 30_000)
         with socket.socket() as trial:
             if trial.connect_ex(("127.0.0.1", port)):

@@ -151,6 +151,17 @@ def test_one_that_hangs_inside_a_transaction_holds_up_nobody_for_long(place: str
     store.commit([Put(attempt("a2", number=2))])
 
 
+def test_who_can_not_write_down_that_it_has_the_lock_has_none(place: str, store: PostgresStore) -> None:
+    other = open_postgres(place, base_url=URL)
+    with psycopg.connect(place.replace("timeout=1", "")) as hanging:
+        hanging.execute("SELECT 1 FROM reconciler.workspaces FOR UPDATE")
+        with pytest.raises(StateBusy), store.lock("apply"):
+            pass
+    with other.lock("apply") as theirs:
+        assert store.holder() == theirs
+    other.close()
+
+
 def test_a_check_that_was_passed_is_due_again_after_a_restart(own_server: Server, store: PostgresStore) -> None:
     store.commit([Put(MarkRecord(UNTRACKED, "passed", T0)), Put(MarkRecord("other", "1", T0))])
     assert not store.snapshot().restarted
@@ -184,6 +195,33 @@ def test_tables_that_were_put_back_are_noticed(own_server: Server, place: str, s
     terminate(own_server)
     with pytest.raises(StateError, match="another state"):
         store.snapshot()
+
+
+def test_a_database_that_was_put_back_on_the_running_server_is_noticed(
+    own_server: Server, place: str, store: PostgresStore
+) -> None:
+    store.commit([Put(MarkRecord(UNTRACKED, "passed", T0))])
+    store.close()
+    name = str(psycopg.conninfo.conninfo_to_dict(place.replace("timeout=1", ""))["dbname"])
+    kept = own_server.create_database(template=name)
+    own_server.drop_database(name)
+    own_server.execute(f"ALTER DATABASE {kept} RENAME TO {name}")
+    again = open_postgres(place, base_url=URL)
+    assert again.snapshot().restarted
+    again.close()
+
+
+def test_rows_that_were_put_back_are_noticed(own_server: Server, place: str, store: PostgresStore) -> None:
+    store.commit([Put(MarkRecord(UNTRACKED, "passed", T0))])
+    name = str(psycopg.conninfo.conninfo_to_dict(place.replace("timeout=1", ""))["dbname"])
+    with psycopg.connect(own_server.url(name)) as connection:
+        connection.execute("CREATE TABLE kept AS TABLE reconciler.attempts")
+        connection.execute("SET session_replication_role = replica")  # as pg_restore --disable-triggers does
+        connection.execute("TRUNCATE reconciler.attempts, reconciler.instances")
+        connection.execute("INSERT INTO reconciler.attempts TABLE kept")
+    again = open_postgres(place, base_url=URL)
+    assert again.snapshot().restarted
+    again.close()
 
 
 def test_a_server_that_does_not_sync_is_refused_for_writing(

@@ -1,0 +1,1 @@
+"""Runs the stages in order. The only place that knows them all."""

@@ -1,0 +1,126 @@
+"""From a plan to runs and records: apply, and what has to be known before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler import safekeeping
+from reconciler.applying.apply import apply
+from reconciler.applying.interruption import Interruption
+from reconciler.applying.rescue import Rescued
+from reconciler.applying.sending import Sender
+from reconciler.applying.settle import Settler
+from reconciler.applying.submission import Pace
+from reconciler.applying.tools import Options, Tools
+from reconciler.clock import now
+from reconciler.guards import guard_of, refuse_vanishing_state
+from reconciler.model.changes import Plan
+from reconciler.model.errors import PlanError, PlanOutdated
+from reconciler.model.events import Event, Report, Told
+from reconciler.model.run import is_final
+from reconciler.project import Project
+from reconciler.wiring import Books, books, rescue
+from state.errors import StateError, StateMissing
+from state.records import AttemptRecord
+from state.sqlite.backups import Why
+from state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How to apply. ``wait_seconds``: None = until every run rests, 0 = do not follow."""
+
+    parallelism: int | None = None
+    wait_seconds: float | None = None
+    lock_seconds: float = 0.0
+
+
+def apply_plan(
+    project: Project,
+    approved: Plan,
+    options: ApplyOptions,
+    interruption: Interruption,
+    tell: Callable[[Event], None],
+) -> Report:
+    """Perform a plan. Errors: PlanError, PlanOutdated, StateError, ServiceError, SecretError, UsageError."""
+    refuse_errors(approved)
+    settings = project.settings
+    refuse_vanishing_state(project)
+
+    def told(text: str) -> None:
+        tell(Told(text))
+
+    with books(project, "apply", told, create=True) as opened:
+        store, recorder, meta = opened.store, opened.recorder, opened.store.meta()
+        if approved.lineage and approved.lineage != meta.lineage:
+            raise PlanOutdated("The plan was made from another state (its lineage differs). Plan again.")
+        if approved.base_url != settings.base_url:
+            raise PlanOutdated(f"The plan was made for {approved.base_url}, the project names {settings.base_url}.")
+        sender = Sender(opened.client, recorder, settings.timeout, project.secret, tell, _saving(opened, meta.lineage))
+        sender.check_secrets(ref for action in approved.actions for _, ref in action.secrets)
+        if approved.has_changes:
+            _back_up(project, store, told)
+        recorder.specs(approved.specs)
+        settler = Settler(opened.examiner, recorder, settings.resubmit_absent_after)
+        tools = Tools(
+            store, opened.client, recorder, sender, settler, interruption, tell, now, guard_of(store, opened.client),
+            take_in=opened.take_in,
+        )  # fmt: skip
+        pace = Pace(options.parallelism or settings.parallelism, settings.submit_rate)
+        # Not what the plan says of it: the plan may foresee an adoption that nobody has recorded yet.
+        unknown = bool(store.snapshot().open or opened.rescue.waiting(meta.lineage))
+        wait, lock = options.wait_seconds, options.lock_seconds
+        return apply(approved, tools, Options(pace, settings.max_active, wait, lock, unknown=unknown))
+
+
+def _saving(opened: Books, lineage: str) -> Callable[[AttemptRecord, str], str]:
+    """What becomes of a run id that the state can't take."""
+
+    def save(attempt: AttemptRecord, run_id: str) -> str:
+        return opened.rescue.save(Rescued(lineage, attempt.attempt_id, attempt.address, run_id, now()))
+
+    return save
+
+
+def _back_up(project: Project, store: Store, tell: Callable[[str], None]) -> None:
+    """A state that can't be backed up is no reason not to work with it; people are told."""
+    try:
+        safekeeping.back_up(project, store, Why.BEFORE_APPLY)
+    except StateError as problem:
+        tell(f"The state could not be backed up: {problem}")
+
+
+def await_lock(project: Project, seconds: float) -> None:
+    """Wait until nobody else submits, so that what is planned next is not about to change. Raises StateLocked."""
+    try:
+        store = project.open_state()
+    except StateMissing:
+        return
+    try:
+        if store.holder() is not None:
+            with store.lock("apply", seconds):
+                pass
+    finally:
+        store.close()
+
+
+def refuse_errors(made: Plan) -> None:
+    """A plan with errors can't be applied. Raises PlanError."""
+    if not made.valid:
+        raise PlanError(made.diagnostics)
+
+
+def has_unsettled(project: Project) -> bool:
+    """Whether submissions have to be settled, or runs to be recorded that were rescued, or that came to rest while
+    nobody looked, whatever the plan says.
+    """
+    store = project.open_state_if_any()
+    if store is None:
+        return False
+    try:
+        snapshot = store.snapshot()
+    finally:
+        store.close()
+    unfinished = any(a.run_id and not is_final(a.status) and not a.gone_at for a in snapshot.current.values())
+    return bool(unfinished or snapshot.open or rescue(project, snapshot.meta.lineage).waiting(snapshot.meta.lineage))
