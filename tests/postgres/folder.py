@@ -1,7 +1,9 @@
 """The folder of this process for all its servers; removed when the process ends, however it ends.
 
-It lies in the system's temporary folder and not in pytest's: a server that root starts runs as another user, who may
-not enter what pytest makes for root alone.
+It lies in memory where there is room for it (Linux): with four workers on a busy disk a test's database then costs
+0.1 s instead of 1.6 s. The servers' ``fsync`` costs nothing there: who measures durable commits gives ``Server`` a
+``Folder`` on a disk. Else it lies in the system's temporary folder, not in pytest's: a server that root starts runs as
+another user, who may not enter what pytest makes for root alone.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 from tests.postgres import keeper
 
 _PREFIX = "reconciler-postgres-"
+_ROOMY = 4 << 30  # a server has about 150 MB, a worker one to three servers
 _YOUNG = 60.0  # seconds for which a folder that nobody has locked may be one that is just being made
 
 
@@ -51,11 +54,13 @@ def _reachable(path: Path) -> bool:
 
 
 class Folder:
-    """One temporary folder, with a process beside it that removes it when this one is gone."""
+    """One temporary folder, with a process beside it that removes it when this one is gone.
 
-    def __init__(self) -> None:
-        roots = [Path(tempfile.gettempdir()).resolve(), Path("/tmp"), Path("/var/tmp")]
-        root = next(path for path in roots if path.is_dir() and _reachable(path))
+    ``root``: where it is made; by default as said above.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        root = root or _root()
         _sweep(root)
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         self.path.chmod(0o711)
@@ -68,7 +73,7 @@ class Folder:
         atexit.register(self.close)
 
     def _start_keeper(self) -> subprocess.Popen[bytes]:
-        # The lock is handed on: while either of us lives, no sweep takes the folder.
+        # The lock is handed on: while the keeper lives, no sweep takes the folder.
         lock = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -93,11 +98,22 @@ class Folder:
         """End what works in the folder, and remove it. Again: nothing."""
         atexit.unregister(self.close)
         assert self._keeper.stdin is not None
+        if self._keeper.stdin.closed:
+            return
         with contextlib.suppress(OSError):
             self._keeper.stdin.write(b".")  # a child of this process may hold the pipe open
             self._keeper.stdin.close()
         if self._keeper.wait():
             keeper.remove(self.path)
+
+
+def _root() -> Path:
+    memory, system = Path("/dev/shm"), Path(tempfile.gettempdir()).resolve()
+    if sys.platform == "linux" and memory.is_dir() and os.access(memory, os.W_OK):
+        about = os.statvfs(memory)
+        if about.f_bavail * about.f_frsize >= _ROOMY and not about.f_flag & os.ST_NOEXEC:  # programs may be copied here
+            return memory
+    return next(path for path in (system, Path("/tmp"), Path("/var/tmp")) if path.is_dir() and _reachable(path))
 
 
 def _sweep(root: Path) -> None:

@@ -208,7 +208,8 @@ class _Client:
 
     def run(self) -> None:
         while True:
-            sources = [self._socket] if self.backend is None else [self._socket, self.backend.socket]
+            # The server first: what it says may end the client's hold on it.
+            sources = [self._socket] if self.backend is None else [self.backend.socket, self._socket]
             found = ready(*sources, self.bell)
             if self.bell in found:
                 return
@@ -218,15 +219,15 @@ class _Client:
 
     def _hear(self, source: socket.socket) -> bool:
         """Pass on what has come from one side; False at its end."""
-        if self.backend is not None and source is self.backend.socket:
-            if not (data := receive(source)):
-                raise Refused(messages.error("08P01", "server conn crashed?"))
-            for message in self.backend.splitter.feed(data):
-                self._answer(message)
-            return True
-        if not (data := receive(source)):
-            return False
-        return all(self._request(message) for message in self._splitter.feed(data))
+        data = receive(source) or b""
+        if source is self._socket:
+            return bool(data) and all(self._request(message) for message in self._splitter.feed(data))
+        assert self.backend is not None
+        if not data:
+            raise Refused(messages.error("08P01", "server conn crashed?"))
+        for message in self.backend.splitter.feed(data):
+            self._answer(message)
+        return True
 
     def _request(self, message: bytes) -> bool:
         if not self._splitter.started:

@@ -36,8 +36,8 @@ _SETTINGS = {
     "fsync": "on",
     "full_page_writes": "off",
     "wal_init_zero": "off",
-    "max_wal_size": "512MB",
-    "min_wal_size": "128MB",
+    "max_wal_size": "128MB",
+    "min_wal_size": "32MB",
     "checkpoint_timeout": "1h",
     "shared_buffers": "16MB",
     "dynamic_shared_memory_type": "mmap",  # in the data folder: nothing is left behind by a kill
