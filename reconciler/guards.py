@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from reconciler import safekeeping
+from reconciler.applying.record import Recorder
 from reconciler.applying.tools import Guard
 from reconciler.dataframer.client import Client, Listing
+from reconciler.git import project_name
 from reconciler.model.changes import Action
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import UsageError
 from reconciler.planning import untracked
 from reconciler.project import Project
 from state.postgres.url import DEFAULT_WORKSPACE, is_postgres, names_workspace
-from state.records import Snapshot
+from state.records import PROJECT, Snapshot
 from state.store import Store
 
 
@@ -50,15 +52,27 @@ def search_of(store: Store | None, client: Client, since: str | None = None) -> 
 
 def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:
     """Two projects that leave the workspace out would end each other's runs. Raises UsageError where that is likely."""
-    named = project.workspace is not None or names_workspace(project.state_url)
-    if named or not is_postgres(project.state_url) or not snapshot.instances:
+    theirs = snapshot.marks.get(PROJECT)
+    if theirs is None or not _is_unnamed(project) or not snapshot.instances:
         return
-    if project.desired.instances and not any(one.address in snapshot.instances for one in project.desired.instances):
-        raise UsageError(
-            f"Workspace {DEFAULT_WORKSPACE!r} of the database records {len(snapshot.instances):,} runs, and this"
-            " project declares none of them: they seem to be another project's. Name a workspace of your own"
-            f' ([state] workspace = "NAME"); or, if they are yours, say so: workspace = "{DEFAULT_WORKSPACE}".'
-        )
+    declared = project.desired.instances
+    if any(one.address in snapshot.instances for one in declared) or theirs.value == project_name(project.root):
+        return
+    raise UsageError(
+        f"Workspace {DEFAULT_WORKSPACE!r} of the database records {len(snapshot.instances):,} run(s) of project"
+        f" {theirs.value}, and this project, {project_name(project.root)}, declares none of them. Name a workspace of"
+        f' your own ([state] workspace = "NAME"); or, if they are yours, say so: workspace = "{DEFAULT_WORKSPACE}".'
+    )
+
+
+def note_project(project: Project, snapshot: Snapshot, recorder: Recorder) -> None:
+    """Record which project uses a workspace that nobody named."""
+    if _is_unnamed(project) and PROJECT not in snapshot.marks:
+        recorder.mark(PROJECT, project_name(project.root))
+
+
+def _is_unnamed(project: Project) -> bool:
+    return is_postgres(project.state_url) and project.workspace is None and not names_workspace(project.state_url)
 
 
 def refuse_vanishing_state(project: Project) -> None:

@@ -182,6 +182,8 @@ class EventRecord:
 # The mark that tells whether runs which the state does not know were looked for: "due", "passed", or "fresh" where
 # somebody said that this state knows nothing of them on purpose.
 UNTRACKED = "untracked"
+# The mark that names the project which uses a workspace that nobody named.
+PROJECT = "project"
 
 
 @dataclass(frozen=True, slots=True)

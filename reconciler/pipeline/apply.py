@@ -15,7 +15,7 @@ from reconciler.applying.settle import Settler
 from reconciler.applying.submission import Pace
 from reconciler.applying.tools import Options, Tools
 from reconciler.clock import now
-from reconciler.guards import guard_of, refuse_vanishing_state
+from reconciler.guards import guard_of, note_project, refuse_vanishing_state
 from reconciler.model.changes import Plan
 from reconciler.model.errors import PlanError, PlanOutdated
 from reconciler.model.events import Event, Report, Told
@@ -70,7 +70,9 @@ def apply_plan(
         )  # fmt: skip
         pace = Pace(options.parallelism or settings.parallelism, settings.submit_rate)
         # Not what the plan says of it: the plan may foresee an adoption that nobody has recorded yet.
-        unknown = bool(store.snapshot().open or opened.rescue.waiting(meta.lineage))
+        snapshot = store.snapshot()
+        note_project(project, snapshot, recorder)
+        unknown = bool(snapshot.open or opened.rescue.waiting(meta.lineage))
         wait, lock = options.wait_seconds, options.lock_seconds
         return apply(approved, tools, Options(pace, settings.max_active, wait, lock, unknown=unknown))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from state.records import (
+    UNTRACKED,
     AttemptRecord,
     InstanceRecord,
     MarkRecord,
@@ -112,5 +113,5 @@ def snapshot(rows: list[tuple[Any, ...]], schema_version: int, server: str) -> S
         owed=tuple(map(OWED, head["owed"] or ())),
         specs={spec.spec_id: spec for spec in specs},
         marks={mark[0]: MARK(mark[:-1]) for mark in marks},
-        restarted=any(mark[-1] != server for mark in marks),
+        restarted=any(mark[0] == UNTRACKED and mark[-1] != server for mark in marks),
     )

@@ -89,10 +89,13 @@ def test_a_project_that_forgot_its_workspace_ends_nothing_of_another_one(
 ) -> None:
     in_file(project, database, run("theirs"))
     project.apply()
+    in_file(project, database, run("renamed"))
+    assert "1 to create, 1 to forget" in text(project)  # it is theirs, whatever they declare
+    project.root = project.root.rename(project.folder / "other")
     in_file(project, database, run("ours", 20))
     for command in (["plan"], ["apply", "--auto-approve", "--prune"]):
         told = said(project.expect(1, *command))
-        assert "another project's" in told
+        assert "1 run(s) of project project, and this project, other, declares none of them" in told
         assert 'workspace = "NAME"' in told
     assert len(service.creates) == 1
     in_file(project, database, run("ours", 20), workspace="default")  # it is ours, they say
