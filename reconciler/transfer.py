@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from reconciler import safekeeping
 from reconciler.clock import now
 from reconciler.project import Project
+from reconciler.safekeeping import back_up, highest_serial, remember
 from reconciler.wiring import rescue
 from state import exchange, transfer
 from state.errors import StateBehind, StateLineageDiffers, StateMissing
@@ -87,7 +87,7 @@ def push(project: Project, stream: BinaryIO, name: str, dry_run: bool = False, l
         counts: Counter[str] = Counter()
         incoming = stack.enter_context(_beside(Path(folder) / "incoming.db", meta))
         incoming.replace(meta, _counted(rows, counts))
-        known = safekeeping.highest_serial(meta.lineage)
+        known = highest_serial(meta.lineage)
         told = Pushed(meta, counts, None, meta.serial if known <= meta.serial else known + 1)
         existed, store = _open(project, dry_run)
         if store is None:
@@ -99,11 +99,11 @@ def push(project: Project, stream: BinaryIO, name: str, dry_run: bool = False, l
             told = _judged(store, incoming, told, Path(folder))
             if told.same:
                 return told
-            kept = safekeeping.back_up(project, store, Why.BEFORE_PUSH) if existed else None
+            kept = back_up(project, store, Why.BEFORE_PUSH) if existed else None
             incoming.commit([Put(MarkRecord(UNTRACKED, "due", now()))])
             with incoming.export() as (_, rows):
                 store.replace(replace(meta, serial=told.serial), rows)
-            warning = safekeeping.remember(store)
+            warning = remember(store)
         return replace(told, present=told.present if existed else None, kept=kept, warning=warning)
 
 

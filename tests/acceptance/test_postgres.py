@@ -214,32 +214,3 @@ def test_ctrl_c_at_a_server_that_hangs_leaves(project: Project, own_server: Serv
         own_server.thaw()
     assert process.returncode in (1, 130), err
     assert "Traceback" not in err
-
-
-def test_a_state_moves_from_a_file_to_a_database_and_back(
-    project: Project, service: FakeService, database: str
-) -> None:
-    elsewhere, back = f"{database}?workspace=moved", f"sqlite:///{project.folder / 'back.db'}"
-    project.env.pop("RECONCILER_STATE_URL")
-    project.declare(run("a"), run("b", 20))
-    project.apply()
-    first = project.expect(0, "state", "pull").stdout
-    done = project.run("--state", elsewhere, "state", "push", input=first)
-    assert done.returncode == 0, said(done)
-    there = project.expect(0, "--state", elsewhere, "state", "pull").stdout
-    assert without_mark(there) == without_mark(first)
-    assert "No changes. 2 runs" in project.expect(0, "--state", elsewhere, "plan").stdout
-    project.declare(run("a"), run("b", 20), run("c", 30))
-    project.expect(0, "--state", elsewhere, "apply", "--auto-approve")
-    again = project.expect(0, "--state", elsewhere, "state", "pull").stdout
-    older = project.run("--state", elsewhere, "state", "push", input=first)
-    assert (older.returncode, "older state" in said(older)) == (1, True)
-    assert project.run("--state", back, "state", "push", input=again).returncode == 0
-    assert without_mark(project.expect(0, "--state", back, "state", "pull").stdout) == without_mark(again)
-    assert "No changes. 3 runs" in project.expect(0, "--state", back, "plan").stdout
-    assert len(service.creates) == 3
-
-
-def without_mark(text: str) -> list[str]:
-    """The rows of a state, without what a push marks and the seal over it."""
-    return sorted(line for line in text.splitlines() if not line.startswith(('{"marks"', '{"end"')))

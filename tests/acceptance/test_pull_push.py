@@ -25,7 +25,8 @@ from reconciler.views.paint import one_line
 from state.errors import StateError
 from state.records import ROW_TYPES
 from tests.acceptance.project import Done, Project, line_with, run, said, tree
-from tests.acceptance.test_backups import HOLD, database, facts, kept, mark, serial_of
+from tests.acceptance.test_backups import HOLD, facts, kept, mark, serial_of
+from tests.acceptance.test_backups import database as state_file
 from tests.service import FakeService
 from tests.state.samples import script
 
@@ -57,7 +58,12 @@ def pulled(project: Project) -> str:
 
 def push(project: Project, text: str, *args: str, code: int = 0) -> Done:
     """``state push`` from a pipe, with a check of its exit code."""
-    done = project.run("state", "push", *args, input=text)
+    return push_to(project, [], text, *args, code=code)
+
+
+def push_to(project: Project, place: list[str], text: str, *args: str, code: int = 0) -> Done:
+    """The same, with ``--state URL`` as the place."""
+    done = project.run(*place, "state", "push", *args, input=text)
     assert done.returncode == code, said(done)
     assert "Traceback (most recent call last)" not in done.stderr, done.stderr
     return done
@@ -65,7 +71,7 @@ def push(project: Project, text: str, *args: str, code: int = 0) -> Done:
 
 def rows(project: Project) -> dict[str, list[tuple[Any, ...]]]:
     """Everything in the database, but for the mark that a push sets, and how often the lock was taken."""
-    with closing(sqlite3.connect(database(project))) as db:
+    with closing(sqlite3.connect(state_file(project))) as db:
         names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found = {name: sorted(db.execute(f"SELECT * FROM {name}"), key=repr) for name in names if name[0] != "_"}
     found["meta"] = [row[:-2] for row in found["meta"]]
@@ -108,7 +114,7 @@ def test_a_state_moves_to_another_machine(applied: Project, other: Project, serv
     assert "undo" not in told
     assert rows(other) == rows(applied)
     assert mark(other) == "due"
-    assert database(other).stat().st_mode & 0o777 == 0o600
+    assert state_file(other).stat().st_mode & 0o777 == 0o600
     other.settled()
     other.apply()
     other.declare(run("a"), run("b", 11))
@@ -120,6 +126,36 @@ def test_a_state_moves_to_another_machine(applied: Project, other: Project, serv
     assert facts(applied) == facts(other)
     assert line_with(told, "To undo this: reconciler state restore ")
     assert len([path for path in kept(applied) if "before-push" in path.name]) == 1
+
+
+def test_a_state_moves_to_postgresql_and_back(applied: Project, database: str, service: FakeService) -> None:
+    there = ["--state", database]
+
+    def lines(*args: str) -> set[str]:
+        """The rows of a text, in whatever order, less the mark that a push sets itself."""
+        text = applied.expect(0, *args, "state", "pull").stdout
+        return {line for line in text.splitlines()[1:-1] if '"name":"untracked"' not in line}
+
+    done = piped(applied.command("state", "pull"), applied.command(*there, "state", "push"), applied)
+    assert "codes 0 0" in done.stdout, said(done)
+    assert lines(*there) == lines()
+    applied.expect(0, *there, "plan", "--detailed-exitcode")
+    done = piped(applied.command("state", "pull"), applied.command(*there, "state", "push"), applied)
+    assert "Nothing to do" in done.stdout, said(done)
+    applied.declare(run("a"), run("c", 12))
+    applied.expect(0, *there, "apply", "--auto-approve")
+    older = said(push_to(applied, there, pulled(applied), code=1))
+    assert "older state" in older
+    done = piped(applied.command(*there, "state", "pull"), applied.command("state", "push"), applied)
+    assert "codes 0 0" in done.stdout, said(done)
+    assert lines() == lines(*there)
+    applied.settled()
+    assert len(service.creates) == 3
+    applied.declare(run("a"))
+    applied.apply()
+    told = push_to(applied, there, pulled(applied)).stdout
+    assert "No backup was made of what was there" in told
+    assert lines() == lines(*there)
 
 
 def test_it_can_be_undone(applied: Project, other: Project) -> None:
@@ -188,7 +224,7 @@ def test_dry_runs_write_nothing(applied: Project, other: Project) -> None:
 def test_what_is_there_already_is_left_alone(applied: Project, other: Project) -> None:
     text = pulled(applied)
     push(other, text)
-    with closing(sqlite3.connect(database(other))) as db, db:
+    with closing(sqlite3.connect(state_file(other))) as db, db:
         db.execute("UPDATE marks SET value = 'passed'")
     before = (rows(other), kept(other))
     assert "Nothing to do" in push(other, text).stdout
@@ -211,7 +247,7 @@ def refused(project: Project, text: str, *words: str) -> None:
     """Both a push and its dry run say so, and change nothing."""
 
     def content() -> dict[str, list[tuple[Any, ...]]] | None:
-        return rows(project) if database(project).exists() else None
+        return rows(project) if state_file(project).exists() else None
 
     before, files = content(), tree(project.root, project.home).keys()
     for extra in (["--dry-run"], []):
@@ -228,7 +264,7 @@ def test_the_runs_of_another_service(applied: Project, other: Project) -> None:
         text = headed(pulled(applied), base_url=another.url)
         for one in (applied, other):
             refused(one, text, another.url, one.url)
-    assert not database(other).exists()
+    assert not state_file(other).exists()
 
 
 def test_another_state(applied: Project, other: Project) -> None:
@@ -338,7 +374,7 @@ def test_a_push_waits_for_the_lock_and_fences_off_who_had_it(
     other.apply()
     text, before = pulled(other), facts(applied)
     holder = subprocess.Popen(
-        script(HOLD, database(applied), service.url), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        script(HOLD, state_file(applied), service.url), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert holder.stdin is not None
     assert holder.stdout is not None
@@ -394,7 +430,7 @@ from tests.state.samples import attempt
 store = open_sqlite(Path(sys.argv[1]), base_url=sys.argv[2])
 store.commit([Put(attempt(f"many-{n}", f"run.many_{n}", note="x" * 500)) for n in range(int(sys.argv[3]))])
 """
-    subprocess.run(script(code, database(project), project.url, count), check=True, timeout=60)
+    subprocess.run(script(code, state_file(project), project.url, count), check=True, timeout=60)
 
 
 def test_the_reader_of_a_pull_goes_away(applied: Project) -> None:
@@ -549,11 +585,7 @@ def test_the_next_plan_looks_for_runs_that_the_state_does_not_know(
 def test_this_machine_remembers_what_was_pushed(applied: Project, service: FakeService) -> None:
     """Pushed to another place on the same machine, and worked with there: the old place notices that it is behind."""
     place = ["--state", f"sqlite:///{applied.folder / 'moved' / 'state.db'}"]
-    push_it = applied.command(*place, "state", "push")
-    done = subprocess.run(
-        push_it, input=pulled(applied), text=True, capture_output=True, env=applied.environment(), check=False
-    )
-    assert done.returncode == 0, done.stderr
+    push_to(applied, place, pulled(applied))
     applied.declare(run("a"), run("c", 12))
     applied.expect(0, *place, "apply", "--auto-approve")
     assert service.run_of(12).id in said(applied.apply(code=1))
@@ -566,7 +598,7 @@ def test_an_old_text_gets_a_serial_that_was_never_used(applied: Project, service
     applied.declare(run("a"), run("c", 12))
     applied.apply()
     serial = serial_of(applied)
-    for file in database(applied).parent.iterdir():
+    for file in state_file(applied).parent.iterdir():
         file.unlink()
     foreseen = push(applied, text, "--dry-run").stdout
     told = push(applied, text).stdout
@@ -577,7 +609,7 @@ def test_an_old_text_gets_a_serial_that_was_never_used(applied: Project, service
 
 
 def test_a_run_that_waits_in_a_rescue_file_is_told(applied: Project) -> None:
-    with closing(sqlite3.connect(database(applied))) as db:
+    with closing(sqlite3.connect(state_file(applied))) as db:
         (lineage,) = db.execute("SELECT lineage FROM meta").fetchone()
     saved = {"lineage": lineage, "attempt_id": "a", "address": "run.z", "run_id": "r", "at": "2025-01-01T00:00:00Z"}
     applied.write(".reconciler/rescue.jsonl", json.dumps(saved) + "\n")

@@ -125,9 +125,10 @@ actions AS (
         (workspace, plan_action_id, plan_id, action_digest, address, attempt_id, done_at)
     SELECT workspace, apply_id || ':sha256:' || digest, apply_id, 'sha256:' || digest, address, attempt_id, settled_at
     FROM (SELECT old.*, encode(sha256(convert_to(attempt_id, 'UTF8')), 'hex') AS digest FROM old) AS digested)
-INSERT INTO reconciler.journal (workspace, attempt_id, phase, at)
-SELECT workspace, attempt_id, phase, settled_at
-FROM old, (VALUES ('PREPARED'), ('SENDING'), ('ACCEPTED')) AS passed (phase)
+INSERT INTO reconciler.journal (workspace, seq, attempt_id, phase, at)
+SELECT workspace, last + row_number() OVER (), attempt_id, phase, settled_at
+FROM old, (SELECT coalesce(max(seq), 0) AS last FROM reconciler.journal) AS so_far,
+      (VALUES ('PREPARED'), ('SENDING'), ('ACCEPTED')) AS passed (phase)
 """
 _NEIGHBOUR = """
 WITH made AS (

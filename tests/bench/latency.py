@@ -23,6 +23,7 @@ class Latency:
         self._target = (str(parts.hostname), int(parts.port or 5432))
         self._delay = round_trip / 2
         self.turns = 0
+        self._links: list[_Link] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
         login, _, _ = parts.netloc.rpartition("@")
@@ -34,6 +35,8 @@ class Latency:
 
     def __exit__(self, *_: object) -> None:
         self._listener.close()
+        for link in self._links:
+            link.join()
 
     def _accept(self) -> None:
         while True:
@@ -41,31 +44,42 @@ class Latency:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            _Link(self, client, socket.create_connection(self._target), self._delay)
+            link = _Link(self, client, socket.create_connection(self._target), self._delay)
+            self._links.append(link)
+            link.start()
 
 
-class _Link:
-    """One connection. ``_asking``: the client spoke last."""
+class _Link(threading.Thread):
+    """One connection. ``asking``: the client spoke last."""
 
     def __init__(self, proxy: Latency, client: socket.socket, server: socket.socket, delay: float) -> None:
+        super().__init__(daemon=True)
         self._proxy = proxy
+        self._sides = client, server
+        self._delay = delay
         self._asking = False
-        for source, target, asks in ((client, server, True), (server, client, False)):
-            target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            due: deque[tuple[float, bytes]] = deque()
-            ready = threading.Semaphore(0)
-            threading.Thread(target=self._read, args=(source, asks, delay, due, ready), daemon=True).start()
-            threading.Thread(target=self._write, args=(target, due, ready), daemon=True).start()
+
+    def run(self) -> None:
+        client, server = self._sides
+        with client, server:
+            writers = [self._pump(client, server, asks=True), self._pump(server, client, asks=False)]
+            for writer in writers:
+                writer.join()
+
+    def _pump(self, source: socket.socket, target: socket.socket, *, asks: bool) -> threading.Thread:
+        target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        due: deque[tuple[float, bytes]] = deque()
+        ready = threading.Semaphore(0)
+        threading.Thread(target=self._read, args=(source, asks, due, ready), daemon=True).start()
+        writer = threading.Thread(target=_write, args=(target, due, ready), daemon=True)
+        writer.start()
+        return writer
 
     def _read(
-        self,
-        source: socket.socket,
-        asks: bool,
-        delay: float,
-        due: deque[tuple[float, bytes]],
-        ready: threading.Semaphore,
+        self, source: socket.socket, asks: bool, due: deque[tuple[float, bytes]], ready: threading.Semaphore
     ) -> None:
-        while True:
+        data = b"some"
+        while data:
             try:
                 data = source.recv(_CHUNK)
             except OSError:
@@ -73,21 +87,20 @@ class _Link:
             if data and asks and not self._asking:
                 self._proxy.turns += 1
             self._asking = asks
-            due.append((time.monotonic() + delay, data))
+            due.append((time.monotonic() + self._delay, data))
             ready.release()
-            if not data:
-                return
 
-    @staticmethod
-    def _write(target: socket.socket, due: deque[tuple[float, bytes]], ready: threading.Semaphore) -> None:
-        while True:
-            ready.acquire()
-            at, data = due.popleft()
-            time.sleep(max(0.0, at - time.monotonic()))
-            try:
-                if not data:
-                    target.shutdown(socket.SHUT_WR)
-                    return
-                target.sendall(data)
-            except OSError:
+
+def _write(target: socket.socket, due: deque[tuple[float, bytes]], ready: threading.Semaphore) -> None:
+    """Each piece when it is due: what is under way meanwhile waits for nothing else."""
+    while True:
+        ready.acquire()
+        at, data = due.popleft()
+        time.sleep(max(0.0, at - time.monotonic()))
+        try:
+            if not data:
+                target.shutdown(socket.SHUT_WR)
                 return
+            target.sendall(data)
+        except OSError:
+            return
