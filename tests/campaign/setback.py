@@ -30,7 +30,8 @@ from tests.campaign.subject import APPLY, MATCH, Nursery, Subject, Wanted
 from tests.service import FakeService
 
 COUNT = 24
-KINDS = ("same machine", "fresh machine", "from a copy", "emptied and filled", "in the middle", "between two waves")
+KINDS = ("same machine", "fresh machine", "from a copy", "emptied and filled", "row by row", "in the middle",
+         "between two waves")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -101,6 +102,17 @@ def from_a_copy(case: Case) -> Iterator[str]:
 
 def emptied_and_filled(case: Case) -> Iterator[str]:
     """The server runs on, and so does the database; its rows are those of before."""
+    _put_rows_back(case, truncate=True)
+    yield from _refused(case, case.other)
+
+
+def row_by_row(case: Case) -> Iterator[str]:
+    """The same, and the tables are still the same: only the machine that remembers a higher serial can tell."""
+    _put_rows_back(case, truncate=False)
+    yield from _refused(case, case.subject.project)
+
+
+def _put_rows_back(case: Case, *, truncate: bool) -> None:
     server, database = case.state.server, case.state.database
     with psycopg.connect(server.url(database), autocommit=True) as admin:
         admin.execute("CREATE SCHEMA kept")
@@ -110,12 +122,13 @@ def emptied_and_filled(case: Case) -> Iterator[str]:
             admin.execute(f"CREATE TABLE kept.{table} AS TABLE reconciler.{table}".encode())
         case.bought_meanwhile()
         admin.execute("SET session_replication_role = replica")  # as pg_restore --disable-triggers does
-        admin.execute(f"TRUNCATE {', '.join(f'reconciler.{table}' for table in tables)}".encode())
+        named = [f"reconciler.{table}" for table in tables]
+        for emptying in [f"TRUNCATE {', '.join(named)}"] if truncate else [f"DELETE FROM {name}" for name in named]:
+            admin.execute(emptying.encode())
         for table in tables:
             insert = f"INSERT INTO reconciler.{table} OVERRIDING SYSTEM VALUE TABLE kept.{table}"
             admin.execute(insert.encode())
         admin.execute("DROP SCHEMA kept CASCADE")
-    yield from _refused(case, case.other)
 
 
 def in_the_middle(case: Case) -> Iterator[str]:
@@ -208,6 +221,7 @@ _CASES: dict[str, Callable[[Case], Iterator[str]]] = {
     "fresh machine": fresh_machine,
     "from a copy": from_a_copy,
     "emptied and filled": emptied_and_filled,
+    "row by row": row_by_row,
     "in the middle": in_the_middle,
     "between two waves": between_two_waves,
 }

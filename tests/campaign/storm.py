@@ -25,7 +25,7 @@ from tests.acceptance.project import Project, run, said
 from tests.campaign.figures import Figures, finish, options
 from tests.campaign.machines import HOSTS, Machine
 from tests.campaign.states import PostgresState, States, campaign_states
-from tests.campaign.subject import APPLY, RESUBMIT, Nursery, Subject, Wanted
+from tests.campaign.subject import APPLY, LONG, RESUBMIT, Nursery, Subject, Wanted
 from tests.campaign.tempest import TIMEOUTS, Tempest
 from tests.service import FakeService, answers
 from tests.service.answers import Answer
@@ -130,11 +130,11 @@ def _tempest(subject: Subject, machines: Sequence[Project], faults: int, seed: i
         def work(machine: Project) -> None:
             while tempest.blows:
                 for args in (applies, applies, ("refresh",)):
-                    done = machine.run(*args)
+                    done = machine.run(*args, timeout=LONG)
                     subject.told.append(f"{args} exited with {done.returncode}:\n{said(done)}")
                     if done.returncode == 6:
                         subject.resolves += 1
-                        machine.run(*RESUBMIT)
+                        machine.run(*RESUBMIT, timeout=LONG)
 
         list(pool.map(work, machines))
     subject.project.env["RECONCILER_STATE_URL"] = state.url()

@@ -32,7 +32,7 @@ def test_what_the_service_repeats_is_not_written_either(tmp_path: Path) -> None:
 def test_the_password_of_a_database_is_not_written(tmp_path: Path, own_server: Server) -> None:
     figures = campaign(1, seed=2, folder=tmp_path, states=PostgresStates(own_server), parts=["server", "bad URLs"])
     assert figures.violations == []
-    assert int(figures.counts["commands"]) > 60
+    assert int(figures.counts["commands"]) > 50
 
 
 SECRET = 'sk_live_canary_5f2/+ab=c&d"e%f0123456789'
