@@ -42,9 +42,23 @@ def rows_sql(kind: type[R], table: str, condition: str = "", order: str = "") ->
     )
 
 
-def attempts_sql(condition: str = "") -> str:
-    """Attempts by address and number."""
-    return rows_sql(AttemptRecord, "attempts", condition, "address, number, attempt_id")
+def attempts_by(key: str) -> str:
+    """The attempts of a workspace (the first argument) with these values in a column (the second), each by the index.
+
+    ``= ANY`` would leave the choice to the planner, who takes the whole history of the workspace instead where his
+    statistics are missing or old. OFFSET 0 keeps him from that.
+    """
+    return f"""
+        SELECT {names(AttemptRecord, "found.")}
+        FROM (SELECT %s::integer AS workspace) AS own CROSS JOIN unnest(%s::text[]) AS wanted (key)
+        CROSS JOIN LATERAL (SELECT * FROM reconciler.attempts AS a
+                            WHERE a.workspace = own.workspace AND a.{key} = wanted.key OFFSET 0) AS found"""
+
+
+_IN_ORDER = "address, number, attempt_id"
+ATTEMPTS_SQL = rows_sql(AttemptRecord, "attempts", "", _IN_ORDER)
+ATTEMPTS_OF_ADDRESSES_SQL = f"{attempts_by('address')} ORDER BY {_IN_ORDER}"
+ATTEMPTS_OF_RUNS_SQL = f"{attempts_by('run_id')} ORDER BY {_IN_ORDER}"
 
 
 _HEAD_SQL = f"""
@@ -76,8 +90,9 @@ SELECT 0, ({_HEAD_SQL}), {_NONE}, {", ".join(["NULL"] * len(columns(AttemptRecor
 ELSEWHERE_SQL = """
 WITH own AS (SELECT %s::integer AS workspace)
 SELECT a.run_id, w.name FROM own JOIN reconciler.workspaces AS w ON w.workspace <> own.workspace
+CROSS JOIN unnest(%s::text[]) AS wanted (run_id)
 CROSS JOIN LATERAL (SELECT t.run_id FROM reconciler.attempts AS t
-                    WHERE t.workspace = w.workspace AND t.run_id = ANY(%s) OFFSET 0) AS a"""
+                    WHERE t.workspace = w.workspace AND t.run_id = wanted.run_id OFFSET 0) AS a"""
 META_SQL = "SELECT lineage, serial, base_url, created_at FROM reconciler.workspaces WHERE workspace = %s"
 NEWEST_SQL = (
     rows_sql(AttemptRecord, "attempts", "run_id IS NOT NULL AND gone_at IS NULL")

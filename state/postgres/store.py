@@ -109,11 +109,11 @@ class PostgresStore:
 
     def attempts(self, addresses: Iterable[str] | None = None) -> list[AttemptRecord]:
         if addresses is None:
-            return self._attempts(queries.attempts_sql())
-        return self._attempts(queries.attempts_sql("address = ANY(%s)"), list(addresses))
+            return self._attempts(queries.ATTEMPTS_SQL)
+        return self._attempts(queries.ATTEMPTS_OF_ADDRESSES_SQL, list(set(addresses)))
 
     def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
-        return self._attempts(queries.attempts_sql("run_id = ANY(%s)"), list(run_ids))
+        return self._attempts(queries.ATTEMPTS_OF_RUNS_SQL, list(set(run_ids)))
 
     def recorded_elsewhere(self, run_ids: Iterable[str]) -> dict[str, str]:
         return dict(self._rows(queries.ELSEWHERE_SQL, list(run_ids)))

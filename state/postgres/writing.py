@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from state.postgres.access import Workspace
-from state.postgres.queries import ATTEMPT, INSTANCE, OWED, rows_sql
+from state.postgres.queries import ATTEMPT, INSTANCE, OWED, attempts_by, rows_sql
 from state.postgres.session import Session
 from state.records import (
     RECORD_TYPES,
@@ -26,12 +26,11 @@ from state.rows import columns
 from state.tables import Change, Tables
 from state.writes import Advance, Observe, Pay, Put, Write
 
-_ATTEMPTS_SQL = rows_sql(AttemptRecord, "attempts", "(attempt_id = ANY(%s) OR run_id = ANY(%s))")
+_ATTEMPTS_SQL = f"{attempts_by('attempt_id')} UNION ALL {attempts_by('run_id')}"
 _INSTANCES_SQL = rows_sql(
     InstanceRecord,
     "instances",
-    "address = ANY(%s || ARRAY(SELECT a.address::text FROM reconciler.attempts AS a"
-    " WHERE a.workspace = %s AND a.attempt_id = ANY(%s)))",
+    f"address = ANY(%s || ARRAY(SELECT pointed.address::text FROM ({attempts_by('attempt_id')}) AS pointed))",
 )
 _OWED_SQL = rows_sql(OwedRecord, "owed", "run_id = ANY(%s)")
 _ORDER = (AttemptRecord, *(kind for kind in RECORD_TYPES if kind is not AttemptRecord))
@@ -53,8 +52,9 @@ def begin(session: Session, workspace: int, writes: Sequence[Write]) -> Begun:
     with session.pipeline():
         session.execute("BEGIN")
         head = session.execute(_HOLD_SQL, (workspace,))
-        attempts = session.execute(_ATTEMPTS_SQL, (workspace, list(wanted.attempts), list(wanted.runs)))
-        ids = (workspace, list(wanted.addresses), workspace, list(wanted.attempts))
+        pointed = list(wanted.attempts)
+        attempts = session.execute(_ATTEMPTS_SQL, (workspace, pointed, workspace, list(wanted.runs)))
+        ids = (workspace, list(wanted.addresses), workspace, pointed)
         instances = session.execute(_INSTANCES_SQL, ids) if wanted.attempts else None
         owed = session.execute(_OWED_SQL, (workspace, list(wanted.paid))) if wanted.paid else None
     rows = Tables()
