@@ -151,6 +151,15 @@ def test_one_that_hangs_inside_a_transaction_holds_up_nobody_for_long(place: str
     store.commit([Put(attempt("a2", number=2))])
 
 
+def test_a_decision_is_not_made_once_more_over_a_new_session(own_server: Server, store: PostgresStore) -> None:
+    terminate(own_server)
+    with pytest.raises(StateUnreachable):
+        store.commit([Put(attempt("a2", number=2))])
+    assert ([one.attempt_id for one in store.attempts()], store.meta().serial) == (["a1"], 1)
+    store.commit([Put(attempt("a2", number=2))])
+    assert [step.attempt_id for step in store.journal()] == ["a1", "a2"]
+
+
 def test_who_can_not_write_down_that_it_has_the_lock_has_none(place: str, store: PostgresStore) -> None:
     other = open_postgres(place, base_url=URL)
     with psycopg.connect(place.replace("timeout=1", "")) as hanging:
