@@ -158,8 +158,10 @@ class _Apply:
 
     def _be_sure(self, actions: Sequence[Action], fresh: Fresh) -> None:
         """Where the state may have lost runs, buy nothing that the service has already. Raises PlanError."""
-        guard = self._tools.guard
-        if guard is None or self._guarded:
+        if self._guarded and not fresh.snapshot.restarted:
+            return
+        guard = self._tools.guard(fresh.snapshot)  # a state may be set back between two waves as well
+        if guard is None:
             return
         found = guard(actions, fresh.listing, self._tools.settler.spoken_for())
         if found:

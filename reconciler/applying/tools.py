@@ -16,6 +16,7 @@ from reconciler.dataframer.client import Client, Listing
 from reconciler.model.changes import Action
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.events import Done, Event, Failed, Report
+from state.records import Snapshot
 from state.store import Store
 
 # Given what is about to be bought, what the service lists, and runs that unknown submissions may have made.
@@ -25,8 +26,8 @@ Guard = Callable[[Sequence[Action], Listing, Collection[str]], list[Diagnostic]]
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What an apply works with. ``now`` gives ISO 8601 in UTC; ``tell`` must be quick; ``drive`` performs a wave's
-    effects to its end, with threads unless a simulation brings its own way; ``random`` is for jitter; ``guard`` is
-    there where the state may have lost runs, and says why nothing may be bought.
+    effects to its end, with threads unless a simulation brings its own way; ``random`` is for jitter; ``guard``
+    gives for what was just read of the state what says why nothing may be bought, where the state may have lost runs.
     """
 
     store: Store
@@ -37,7 +38,7 @@ class Tools:
     interruption: Interruption
     tell: Callable[[Event], None]
     now: Callable[[], str]
-    guard: Guard | None = None
+    guard: Callable[[Snapshot], Guard | None] = lambda snapshot: None
     take_in: Callable[[], list[str]] = list  # records what an earlier command could only rescue; tells what
     drive: Callable[[Wave, Sender, Interruption], None] = drive
     random: random.Random = field(default_factory=random.Random)

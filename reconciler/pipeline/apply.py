@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from reconciler import safekeeping
 from reconciler.applying.apply import apply
@@ -64,8 +65,8 @@ def apply_plan(
         recorder.specs(approved.specs)
         settler = Settler(opened.examiner, recorder, settings.resubmit_absent_after)
         tools = Tools(
-            store, opened.client, recorder, sender, settler, interruption, tell, now, guard_of(store, opened.client),
-            take_in=opened.take_in,
+            store, opened.client, recorder, sender, settler, interruption, tell, now,
+            guard=partial(guard_of, store, opened.client), take_in=opened.take_in,
         )  # fmt: skip
         pace = Pace(options.parallelism or settings.parallelism, settings.submit_rate)
         # Not what the plan says of it: the plan may foresee an adoption that nobody has recorded yet.

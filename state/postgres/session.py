@@ -26,7 +26,7 @@ Row = tuple[Any, ...]
 
 
 class Session(psycopg.Connection[Row]):
-    """A connection on which no step waits for longer than ``patience`` seconds without a byte from the server."""
+    """A connection on which no step takes longer than ``patience`` seconds."""
 
     patience: float = 30.0
 

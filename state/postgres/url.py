@@ -74,6 +74,7 @@ def parse(url: str, workspace: str | None = None) -> Target:
     except (ProgrammingError, UnicodeError) as error:
         said = "" if holds_password(url) else f": {str(error).strip()}"
         raise StateUrlInvalid(f"The state's URL is not understood{said}.", f"Write it like {_EXAMPLE}.") from None
+    _check_ports(str(found.get("port") or ""))
     conninfo = make_conninfo("", **{**_DEFAULTS, **found})
     chosen = _workspace(ours.get("workspace"), workspace)
     where = f"{found.get('host') or found.get('hostaddr') or 'local socket'}{_port(found.get('port'))}"
@@ -108,6 +109,12 @@ def _timeout(value: str | None) -> float:
             "The timeout in the state's URL is not understood.", "Give seconds, as in timeout=30 (0.1 to 3600)."
         )
     return seconds
+
+
+def _check_ports(ports: str) -> None:
+    """What stands in the place of a port may be a password whose host was left out: it is not repeated."""
+    if not all(port == "" or (port.isascii() and port.isdigit()) for port in ports.split(",")):
+        raise StateUrlInvalid("The port in the state's URL is no number.", f"Write it like {_EXAMPLE}.")
 
 
 def _port(port: object) -> str:

@@ -1,6 +1,6 @@
 """Secrets that must never be written: everything is run that writes anything, then every byte is searched for them.
 
-    python -m tests.campaign.canary [--count 3] [--seed 1] [--json FILE]
+    python -m tests.campaign.canary [--count 3] [--state postgres] [--seed 1] [--json FILE]
 
 Each round has new values for the API key and for each ``databricks_*`` field, from the environment or from files. They
 are looked for raw, in part, and as base64, URL-encoded, JSON and hexadecimal text, in what commands say and in every
@@ -23,10 +23,12 @@ import urllib.parse
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.acceptance.project import Done, Project, run
 from tests.campaign.figures import Figures, finish, options
 from tests.campaign.scenarios import SOON
+from tests.campaign.states import PostgresStates, States, campaign_states
 from tests.campaign.subject import APPLY, Nursery
 from tests.service import TICKETS, FakeService, answers
 
@@ -145,11 +147,13 @@ class Round:
         """The folder of the secrets themselves."""
         return project.folder / "secrets"
 
-    def run(self, project: Project, *args: str, **env: str) -> Done:
-        """Run a command and search what it says."""
+    def run(self, project: Project, *args: str, expect: int | None = None, **env: str) -> Done:
+        """Run a command and search what it says. ``expect``: the exit code, without which nothing is proved."""
         command = ["-C", str(project.root), *args]
         done = self._nursery.run(command, project.environment(env), project.folder)
         self.search.said(done, " ".join(args))
+        if expect is not None and done.returncode != expect:
+            self.problems.append(f"{' '.join(args)} exits with {done.returncode}, not {expect}: {done.stderr[-300:]}")
         return done
 
     def after(self, project: Project, what: str) -> None:
@@ -259,9 +263,9 @@ PARTS: Mapping[str, Callable[[Round], None]] = {
 }
 
 
-def campaign(count: int, seed: int, folder: Path, parts: Collection[str] = tuple(PARTS)) -> Figures:
-    """``count`` rounds, each with secrets of its own."""
-    figures = Figures(f"Secrets in anything written (seed {seed})")
+def campaign(count: int, seed: int, folder: Path, states: States, parts: Collection[str] | None = None) -> Figures:
+    """``count`` rounds, each with secrets of its own. ``parts``: of those that there are for this kind of state."""
+    figures = Figures(f"Secrets in anything written, state in {states.name} (seed {seed})")
     started = time.monotonic()
     totals = dict.fromkeys(("rounds", "commands", "tracebacks forced", "files searched", "bytes searched", "found"), 0)
     with Nursery() as nursery:
@@ -269,11 +273,11 @@ def campaign(count: int, seed: int, folder: Path, parts: Collection[str] = tuple
             own = folder / f"round-{number}"
             own.mkdir()
             with FakeService() as service:
-                made = Round(own, service, nursery, random.Random(f"{seed}/{number}"))
-                for part in parts:
+                made, there = _round(own, service, nursery, random.Random(f"{seed}/{number}"), states)
+                for name in parts or there:
                     before = len(made.search.hits)
-                    PARTS[part](made)
-                    figures.by_point[part] = figures.by_point.get(part, 0) + len(made.search.hits) - before
+                    there[name](made)
+                    figures.by_point[name] = figures.by_point.get(name, 0) + len(made.search.hits) - before
             search = made.search
             for name, value in zip(totals, (1, search.commands, made.crashes, search.files, search.looked_at,
                                             len(search.hits)), strict=True):  # fmt: skip
@@ -283,12 +287,23 @@ def campaign(count: int, seed: int, folder: Path, parts: Collection[str] = tuple
     return figures
 
 
+def _round(
+    folder: Path, service: FakeService, nursery: Nursery, chance: random.Random, states: States
+) -> tuple[Round, Mapping[str, Callable[[Any], None]]]:
+    """A round for this kind of state, and its parts."""
+    if isinstance(states, PostgresStates):
+        from tests.campaign.canary_postgres import POSTGRES_PARTS, PostgresRound
+
+        return PostgresRound(folder, service, nursery, chance, states), POSTGRES_PARTS
+    return Round(folder, service, nursery, chance), PARTS
+
+
 def main() -> int:
     """Run the rounds."""
     chosen = options("Search for secrets in everything that is written.", COUNT).parse_args()
     os.umask(0o077)
-    with tempfile.TemporaryDirectory(prefix="canary-") as folder:
-        return finish(chosen, campaign(chosen.count, chosen.seed, Path(folder)))
+    with campaign_states(chosen.state) as states, tempfile.TemporaryDirectory(prefix="canary-") as folder:
+        return finish(chosen, campaign(chosen.count, chosen.seed, Path(folder), states))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ _CHUNK = 50
 _LONGEST = 600.0  # seconds for one killer; one that never ends has noticed as well
 _PROTOCOL = ("tests/protocol", "tests/decisions")
 _STATE = ("tests/state",)
+_POSTGRES = ("tests/state/postgres", "tests/state")  # what is about PostgreSQL alone comes first
 
 
 class NotPlanted(Exception):
@@ -94,6 +95,8 @@ def try_mutant(mutant: Mutant, also: Iterable[str] = (), schedules: int = SCHEDU
 
 
 def _quick(mutant: Mutant) -> Sequence[str]:
+    if mutant.file.startswith("state/postgres/"):
+        return _POSTGRES
     return _STATE if mutant.file.startswith("state/") else _PROTOCOL
 
 

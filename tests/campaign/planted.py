@@ -183,7 +183,66 @@ _AROUND = (
            "a commit may be lost with the machine's power"),
 )  # fmt: skip
 
-MUTANTS: tuple[Mutant, ...] = (*_JOURNAL, *_EVIDENCE, *_SETTLEMENT, *_AROUND)
+_STORE = "state/postgres/store.py"
+_ADVISORY = "state/postgres/advisory.py"
+_SESSION = "state/postgres/session.py"
+_ACCESS = "state/postgres/access.py"
+_POSTGRES = (
+    Mutant("pg-epoch-not-checked", _STORE, "if decided and self._epoch not in (None, begun.epoch):", "if False:",
+           "a holder whose lock was broken goes on recording"),
+    Mutant("pg-commit-before-the-check", _STORE,
+           "            if decided and self._epoch not in (None, begun.epoch):\n"
+           "                raise StateLockLost(begun.epoch_by)\n            yield begun\n",
+           "            yield begun\n            if decided and self._epoch not in (None, begun.epoch):\n"
+           "                raise StateLockLost(begun.epoch_by)\n",
+           "the epoch is checked once everything is committed"),
+    Mutant("pg-row-not-locked", "state/postgres/writing.py", "WHERE workspace = %s FOR NO KEY UPDATE",
+           "WHERE workspace = %s", "two commits at once do not know of each other"),
+    Mutant("pg-lock-admits-all", _ADVISORY, "        if not got:\n            return None\n", "",
+           "the lock keeps nobody out"),
+    Mutant("pg-lock-not-known-of", _ADVISORY, "    if not held:", "    if False:",
+           "a server that grants a lock and holds none is believed"),
+    Mutant("pg-lock-never-given-back", _STORE,
+           "advisory.free(self._session, self._workspace.number, taken.breaks)", "pass",
+           "the lock is kept until the session ends"),
+    Mutant("pg-lock-kept-after-a-failure", _ADVISORY,
+           "                free(session, workspace, breaks)\n            raise",
+           "                pass\n            raise",
+           "a lock that nobody knows of is kept"),
+    Mutant("pg-taking-raises-no-epoch", _ADVISORY, "AS w SET epoch = epoch + 1,", "AS w SET epoch = epoch,",
+           "who takes the lock does not shut out the holder of before"),
+    Mutant("pg-breaking-raises-no-epoch", _ADVISORY,
+           "workspaces SET epoch = epoch + 1,", "workspaces SET epoch = epoch,",
+           "who breaks the lock does not shut out its holder"),
+    Mutant("pg-broken-lock-stays", _ADVISORY, "breaks = breaks + 1", "breaks = breaks",
+           "a broken lock is still held by its session"),
+    Mutant("pg-reconnecting-keeps-the-lock", _STORE, "self._lost = self._lost or self._holding", "pass",
+           "a holder that lost its session, and the lock with it, goes on recording over a new one"),
+    Mutant("pg-decided-tried-again", _STORE,
+           "        with self._guard, translated(self.place):\n"
+           "            return self._record(self._live(), writes, decided=True)",
+           "        return self._patiently(lambda session: self._record(session, writes, decided=True))",
+           "a decision whose commit may have been done is made once more"),
+    Mutant("pg-hanging-session-goes-on", _SESSION, "                self.close()\n            raise",
+           "                pass\n            raise", "a step is sent after one that was given up unanswered"),
+    Mutant("pg-not-synced", _SESSION, 'durable = "on" if', 'durable = "off" if',
+           "a commit is acknowledged before it is on disk"),
+    Mutant("pg-fsync-off-accepted", _SESSION, "    if not facts.fsync:", "    if False:",
+           "a server that never syncs is written to"),
+    Mutant("pg-pooler-accepted", _SESSION, "if len(mine) > 1 or len(others) > 1 or mine & others:", "if False:",
+           "the lock may be another client's"),
+    Mutant("pg-mark-outlives-the-server", "state/postgres/queries.py",
+           "restarted=any(mark[-1] != server for mark in marks)", "restarted=False",
+           "a server set back to a copy buys again on a machine that remembers nothing"),
+    Mutant("pg-start-does-not-count", _ACCESS, ", pg_postmaster_start_time())", ")",
+           "a server that was set back or took over is taken for the same"),
+    Mutant("pg-tables-do-not-count", _ACCESS, "d.oid, c.oid, pg_relation_filenode(c.oid), ", "",
+           "tables that were put back are taken for the same"),
+    Mutant("pg-other-lineage-goes-on", _STORE, "if workspace.lineage != self._workspace.lineage:", "if False:",
+           "a command goes on in a state that took the place of its own"),
+)  # fmt: skip
+
+MUTANTS: tuple[Mutant, ...] = (*_JOURNAL, *_EVIDENCE, *_SETTLEMENT, *_AROUND, *_POSTGRES)
 
 # What the campaign says of these is known: a mutant that changes nothing survives, a text that isn't there is an error.
 CHANGES_NOTHING = Mutant(

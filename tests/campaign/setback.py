@@ -30,7 +30,7 @@ from tests.campaign.subject import APPLY, MATCH, Nursery, Subject, Wanted
 from tests.service import FakeService
 
 COUNT = 24
-KINDS = ("same machine", "fresh machine", "from a copy", "emptied and filled", "in the middle")
+KINDS = ("same machine", "fresh machine", "from a copy", "emptied and filled", "in the middle", "between two waves")
 
 
 @dataclass(slots=True)
@@ -48,13 +48,13 @@ class Case:
     def service(self) -> FakeService:
         return self.subject.service
 
-    def declare(self, more: dict[str, int]) -> None:
-        """Add these, or give them other sizes."""
+    def declare(self, more: dict[str, int], apply: str = "") -> None:
+        """Add these, or give them other sizes. ``apply``: lines for that table, here and not on the other machine."""
         self.rested |= {self.sizes[address] for address in more if address in self.sizes}
         self.sizes |= more
         declared = [run(address.removeprefix("run."), samples) for address, samples in self.sizes.items()]
-        for project in (self.subject.project, self.other):
-            project.declare(*declared, apply="parallelism = 1")
+        self.subject.project.declare(*declared, apply=apply or "parallelism = 1")
+        self.other.declare(*declared)
 
     def buy(self, *more: str) -> None:
         done = self.subject.run(*APPLY, *more)
@@ -140,6 +140,28 @@ def in_the_middle(case: Case) -> Iterator[str]:
     yield from _refused(case, case.chance.choice((subject.project, case.other)))
 
 
+def between_two_waves(case: Case) -> Iterator[str]:
+    """While an apply waits until there is room for more, the other machine buys what it is about to buy."""
+    subject, service, server = case.subject, case.service, case.state.server
+    service.polls, before = None, len(service.runs)
+    case.declare({"run.n0": 30, "run.n1": 31}, apply="max_active = 1")
+    process = subject.project.start(*APPLY)
+    service.wait_for(lambda: len(service.runs) == before + 1)
+    while case.state.held_by(process.pid):
+        time.sleep(0.02)
+    kept = server.copy()
+    done = case.other.run(*APPLY, "--no-wait")
+    subject.told.append(f"the other machine's apply exited with {done.returncode}:\n{said(done)}")
+    server.restore(kept)
+    service.finish(service.run_of(30).id)
+    service.polls = 1
+    out, err = process.communicate(timeout=60)
+    subject.told.append(f"apply over a server that is set back exited with {process.returncode}:\n{out}{err}")
+    if process.returncode != 1 or service.run_of(31).id not in out + err:
+        yield f"the apply that went on exits with {process.returncode}, and does not name the run that was lost"
+    yield from _refused(case, case.chance.choice((subject.project, case.other)))
+
+
 class _set_back:
     """Around what the copy will lack."""
 
@@ -187,6 +209,7 @@ _CASES: dict[str, Callable[[Case], Iterator[str]]] = {
     "from a copy": from_a_copy,
     "emptied and filled": emptied_and_filled,
     "in the middle": in_the_middle,
+    "between two waves": between_two_waves,
 }
 
 

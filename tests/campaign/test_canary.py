@@ -9,20 +9,30 @@ from pathlib import Path
 import pytest
 
 from tests.campaign.canary import NAMES, PARTS, Search, campaign
+from tests.campaign.states import PostgresStates, SqliteStates
+from tests.postgres.server import Server
 
 ECHO = "echo"
 
 
 @pytest.mark.timeout(300)
 def test_no_secret_is_written(tmp_path: Path) -> None:
-    figures = campaign(1, seed=1, folder=tmp_path, parts=[part for part in PARTS if part != ECHO])
+    parts = [part for part in PARTS if part != ECHO]
+    figures = campaign(1, seed=1, folder=tmp_path, states=SqliteStates(), parts=parts)
     assert figures.violations == []
     assert figures.counts["tracebacks forced"] >= 5
     assert int(figures.counts["bytes searched"]) > 100_000
 
 
 def test_what_the_service_repeats_is_not_written_either(tmp_path: Path) -> None:
-    assert campaign(1, seed=1, folder=tmp_path, parts=[ECHO]).violations == []
+    assert campaign(1, seed=1, folder=tmp_path, states=SqliteStates(), parts=[ECHO]).violations == []
+
+
+@pytest.mark.timeout(300)
+def test_the_password_of_a_database_is_not_written(tmp_path: Path, own_server: Server) -> None:
+    figures = campaign(1, seed=2, folder=tmp_path, states=PostgresStates(own_server), parts=["server", "bad URLs"])
+    assert figures.violations == []
+    assert int(figures.counts["commands"]) > 60
 
 
 SECRET = 'sk_live_canary_5f2/+ab=c&d"e%f0123456789'

@@ -1,4 +1,4 @@
-"""Two cases; ``python -m tests.campaign.setback`` makes more, of more kinds."""
+"""Some cases; ``python -m tests.campaign.setback`` makes more, of more kinds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.campaign.states import PostgresStates
 from tests.postgres.server import Server
 
 
-@pytest.mark.parametrize("kind", ["fresh machine", "in the middle"])
+@pytest.mark.parametrize("kind", ["fresh machine", "in the middle", "between two waves"])
 def test_nothing_is_bought_again(tmp_path: Path, own_server: Server, kind: str) -> None:
     assert campaign(1, seed=1, folder=tmp_path, states=PostgresStates(own_server), kinds=[kind]).violations == []

@@ -24,7 +24,7 @@ from typing import Any
 from tests.postgres import keeper
 
 _PREFIX = "reconciler-postgres-"
-_YOUNG = 60.0  # seconds for which a folder without a lock may be one that is just being made
+_YOUNG = 60.0  # seconds for which a folder that nobody has locked may be one that is just being made
 
 
 @cache
@@ -58,19 +58,29 @@ class Folder:
         root = next(path for path in roots if path.is_dir() and _reachable(path))
         _sweep(root)
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-        lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
         self.path.chmod(0o711)
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-I", keeper.__file__, str(self.path)],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=[lock],
-            cwd="/",
-        )
-        os.close(lock)
+        try:
+            self._keeper = self._start_keeper()
+        except OSError:
+            self.path.rmdir()
+            raise
         self._numbers = itertools.count(1)
         atexit.register(self.close)
+
+    def _start_keeper(self) -> subprocess.Popen[bytes]:
+        # The lock is handed on: while either of us lives, no sweep takes the folder.
+        lock = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return subprocess.Popen(
+                [sys.executable, "-P", keeper.__file__, str(self.path)],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=[lock],
+                cwd="/",
+            )
+        finally:
+            os.close(lock)
 
     def make(self, name: str) -> Path:
         """A new folder in it, which belongs to the user that servers run as."""
@@ -86,7 +96,8 @@ class Folder:
         with contextlib.suppress(OSError):
             self._keeper.stdin.write(b".")  # a child of this process may hold the pipe open
             self._keeper.stdin.close()
-        self._keeper.wait()
+        if self._keeper.wait():
+            keeper.remove(self.path)
 
 
 def _sweep(root: Path) -> None:
@@ -94,15 +105,14 @@ def _sweep(root: Path) -> None:
     for path in root.glob(_PREFIX + "*"):
         with contextlib.suppress(OSError):
             about = path.stat()
-            if about.st_uid != os.geteuid():
+            if about.st_uid != os.geteuid() or time.time() - about.st_mtime < _YOUNG:
                 continue
-            if not (path / "lock").exists():
-                if time.time() - about.st_mtime > _YOUNG:
-                    keeper.remove(path)
-                continue
-            with (path / "lock").open() as lock:
+            lock = os.open(path, os.O_RDONLY)
+            try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 keeper.remove(path)
+            finally:
+                os.close(lock)
 
 
 _folder: Folder | None = None

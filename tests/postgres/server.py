@@ -16,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -25,6 +25,9 @@ from psycopg import sql
 from tests.postgres import keeper
 from tests.postgres.binaries import asked_for, copy_data, programs
 from tests.postgres.folder import Folder, shared_folder, unprivileged
+
+if TYPE_CHECKING:
+    from tests.postgres.tls import Tls
 
 PATIENCE = 30.0  # seconds until a server that neither answers nor ends is given up
 _SETTINGS = {
@@ -65,6 +68,7 @@ class Server:
         self._programs = programs(version or asked_for(), folder)
         self._programs.initial_data(self.data)
         self._process: subprocess.Popen[bytes] | None = None
+        self._tls: Tls | None = None
         self._numbers = itertools.count(1)
 
     # Life and death
@@ -141,6 +145,8 @@ class Server:
 
     def close(self) -> None:
         """End it in whatever way and remove its folder."""
+        if self._tls is not None:
+            self._tls.close()
         if self.running:
             self.thaw()
             self._end(signal.SIGQUIT)  # at once, but the server itself frees its shared memory
@@ -188,7 +194,7 @@ class Server:
         Empty, or a copy of ``template``, on which nobody may have a session meanwhile.
         """
         name = f"database_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} OWNER {owner} TEMPLATE {template} STRATEGY wal_log {options}")
+        self.execute(f"CREATE DATABASE {name} OWNER {owner} TEMPLATE {template} {options}")
         return name
 
     def drop_database(self, name: str) -> None:
@@ -203,6 +209,17 @@ class Server:
                 made += sql.SQL(" PASSWORD {} IN ROLE with_password").format(sql.Literal(password))
             connection.execute(made)
         return name
+
+    def tls(self, name: str = "localhost", *, expired: bool = False) -> Tls:
+        """From now on with TLS only, where it is reached through what this returns; restarts it. Once for each server.
+
+        ``name``: whom the certificate is for, a host name or an address.
+        """
+        from tests.postgres.tls import Tls
+
+        assert self._tls is None, "this server has TLS already"
+        self._tls = Tls(self, name=name, expired=expired)
+        return self._tls
 
     # How it is done
 
@@ -240,7 +257,9 @@ def build_url(
 ) -> str:
     """``postgresql://…`` with everything quoted."""
     login = quote(user, safe="") + (f":{quote(password, safe='')}" if password is not None else "")
-    return f"postgresql://{login}@{host}:{port}/{quote(database, safe='')}" + (f"?{urlencode(query)}" if query else "")
+    return f"postgresql://{login}@{host}:{port}/{quote(database, safe='')}" + (
+        f"?{urlencode(query, quote_via=quote)}" if query else ""
+    )
 
 
 def free_ports(count: int = 10) -> list[int]:

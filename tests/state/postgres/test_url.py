@@ -87,6 +87,7 @@ def test_a_password_is_seen(url: str, holds: bool) -> None:
     [
         "postgresql://ada:hunter2@db:port/runs?colour=blue",
         "postgresql://ada:hunter2@[db/runs",
+        "postgresql://ada:hunter2/runs",
         "postgresql://ada@db/runs?password=hunter2&colour=blue",
         "postgresql://ada:hunter2%ZZ@db/runs",
         "postgresql://ada:hunter2@db/runs?timeout=never",
