@@ -11,7 +11,7 @@ help:
 	@echo "make test    set up, then run every test"
 	@echo "make check   lint, types"
 	@echo "make campaign  every fault at full size, about an hour; writes the figures of docs/reliability.md"
-	@echo "make bench   a state in PostgreSQL against one in SQLite, about 15 minutes"
+	@echo "make bench   a state in PostgreSQL against one in SQLite, about 20 minutes"
 	@echo "make docs    make anew what the pages show: tutorial, commands, screencast"
 	@echo "make clean   remove .venv and what the demo made"
 
