@@ -75,7 +75,7 @@ def test_a_mistyped_workspace_buys_nothing_again(project: Project, service: Fake
     project.apply()
     in_file(project, database, run("a"), workspace="serach")
     told = said(project.run("plan"))
-    assert "The database has the workspaces search. Is the name right?" in told
+    assert "The database has other workspaces: search. Is the name right?" in told
     assert "not recorded would do" in told
     project.apply(code=1)
     open_postgres(database, base_url=service.url, workspace="serach", create=True).close()  # somebody made it meanwhile
