@@ -58,6 +58,14 @@ class Project:
         except StateMissing:
             return None
 
+    def other_workspaces(self) -> tuple[str, ...]:
+        """The workspaces of the database, where it has none of the project's name. Raises StateError."""
+        try:
+            self.open_state(read_only=True).close()
+        except StateMissing as missing:
+            return missing.others
+        return ()
+
     def connect(self) -> Client:
         """A client of the service. Raises SecretError for a missing key."""
         return connect(self.settings.base_url, self.root, lambda: self.secret(self.settings.api_key))

@@ -215,7 +215,7 @@ _REFUSED = (StateInvalid, "The state refused a write.", "This is a bug of reconc
 _TAKEN = (
     StateConflict,
     "A run id already belongs to another attempt, or an attempt would lose its run.",
-    "Look at `reconciler history`; a run belongs to one attempt for good.",
+    "A run belongs to one attempt for good: look at `reconciler show`.",
 )
 _INTERRUPTED = (StateBusy, "A step on the state was interrupted.", "Try again; nothing of this step was recorded.")
 

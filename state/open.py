@@ -37,9 +37,9 @@ def open_store(
                 "Install it: pip install 'reconciler[postgres]'.",
             ) from None
         return open_postgres(url, base_url=base_url, workspace=workspace, create=create, read_only=read_only)
-    if workspace is not None:
-        raise StateUrlInvalid("Only a state in PostgreSQL has workspaces.", "Take [state] workspace out.")
     path = sqlite_path(url, root)
+    if workspace is not None and (path is not None or url == "memory:"):
+        raise StateUrlInvalid("Only a state in PostgreSQL has workspaces.", "Take [state] workspace out.")
     if path is not None:
         from state.sqlite.store import open_sqlite
 

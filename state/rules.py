@@ -38,7 +38,7 @@ def check_attempt(before: AttemptRecord | None, after: AttemptRecord) -> None:
     if before is not None and before.run_id is not None and not before.provisional and after.run_id != before.run_id:
         raise StateConflict(
             f"The run of attempt {before.attempt_id} would be lost.",
-            "Look at `reconciler history`; a run belongs to one attempt for good.",
+            "A run belongs to one attempt for good: look at `reconciler show`.",
         )
 
 

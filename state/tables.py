@@ -133,7 +133,7 @@ class Tables:
             if attempt.run_id in self.runs:
                 raise StateConflict(
                     f"Run {attempt.run_id} already belongs to attempt {self.runs[attempt.run_id]}.",
-                    "Look at `reconciler history`; a run belongs to one attempt for good.",
+                    "A run belongs to one attempt for good: look at `reconciler show`.",
                 )
             self._set(self.runs, attempt.run_id, key)
         is_open = attempt.phase in OPEN_PHASES or attempt.provisional

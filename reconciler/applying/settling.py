@@ -41,7 +41,8 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``confirmed``: the adoption is for good. ``until``: when more will be known, None where only a person helps.
+    """``run``: the one that it is, or, while waiting, that it may be; only ADOPT says that it is to be followed.
+    ``confirmed``: the adoption is for good. ``until``: when more will be known, None where only a person helps.
     ``dead_at``: from when on the submission can't be executed any more.
     """
 
@@ -129,7 +130,7 @@ def _judge(
     if claim.own is not None:
         own = runs[claim.own]
         if now < settle_at:
-            return Verdict(Standing.WAITING, f"run {own.id} fits; another may still appear", until=settle_at)
+            return Verdict(Standing.WAITING, f"run {own.id} fits; another may still appear", own, until=settle_at)
         if now >= dead_at and complete:
             return Verdict(Standing.ADOPT, f"run {own.id} is the only one that fits", own, confirmed=True)
         said = f"run {own.id} fits, and is followed; certain once nothing else can appear"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.options import open_project
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from reconciler.project import Project
 
 
 @click.command()
@@ -55,9 +59,11 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
         text = to_json(plan_json(made, git_state(session.root))) if as_json else ""
         session.say(text or plan_text(made, Paint(session.colour(sys.stdout))))
         return
-    store = open_project(session).open_state_if_any()
+    project = open_project(session)
+    store = project.open_state_if_any()
     if store is None:
         session.say("{}" if as_json else "There is no state yet; `reconciler apply` creates it.")
+        _tell_others(session, project)
         return
     snapshot = store.snapshot()
     store.close()
@@ -79,7 +85,8 @@ def output(session: Session, address: str | None, as_json: bool) -> None:
     from reconciler.model.errors import UsageError
     from reconciler.views.state_view import output_json, output_text
 
-    store = open_project(session).open_state_if_any()
+    project = open_project(session)
+    store = project.open_state_if_any()
     found = []
     if store is not None:
         snapshot = store.snapshot()
@@ -91,7 +98,16 @@ def output(session: Session, address: str | None, as_json: bool) -> None:
         found = output_json(snapshot, [address] if address else bought)
     elif address is not None:
         raise UsageError(_unknown(address, []))
+    else:
+        _tell_others(session, project)
     session.say(to_json(found) if as_json else output_text(found))
+
+
+def _tell_others(session: Session, project: Project) -> None:
+    """Nothing was found: where the database has other workspaces, the name may be wrong."""
+    others = project.other_workspaces()
+    if others:
+        session.warn([f"The database has other workspaces: {', '.join(others)}. Is the name right?"])
 
 
 def _unknown(address: str, known: list[str]) -> str:

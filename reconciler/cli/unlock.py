@@ -24,25 +24,24 @@ def unlock(session: Session, lock_id: str, yes: bool) -> None:
     """
     from reconciler.model.errors import UsageError
     from reconciler.views.paint import escape
-    from state.errors import StateLockDiffers, StateNotLocked
+    from state.errors import StateLockDiffers
 
     project = open_project(session)
     store = project.open_state()
     try:
         holder = store.holder()
-        if holder is None:
-            raise StateNotLocked(str(project.root))
-        if holder.lock_id != lock_id:
+        if holder is not None and holder.lock_id != lock_id:
             raise StateLockDiffers(lock_id, holder)
-        session.say(
-            escape(
-                f"The state is locked by {holder.user}@{holder.host}, process {holder.pid}, {holder.command!r},"
-                f" since {holder.since} (lock {holder.lock_id})."
+        if holder is not None:
+            session.say(
+                escape(
+                    f"The state is locked by {holder.user}@{holder.host}, process {holder.pid}, {holder.command!r},"
+                    f" since {holder.since} (lock {holder.lock_id})."
+                )
             )
-        )
-        if session.interactive and not yes and _answer() != "yes":
-            raise UsageError("The lock stays. Nothing was done.")
-        store.unlock(lock_id)
+            if session.interactive and not yes and _answer() != "yes":
+                raise UsageError("The lock stays. Nothing was done.")
+        store.unlock(lock_id)  # raises where there is none, and says of which state
     finally:
         store.close()
     session.say("The lock is broken; that command can record nothing more. Next: `reconciler apply`.")

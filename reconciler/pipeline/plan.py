@@ -149,7 +149,7 @@ class _Planning:
             only = "declarations only; " if self._options.offline else ""
             heading.append(f"There is no state yet: {only}applying creates it.")
             if self._others:
-                heading.append(f"The database has the workspaces {', '.join(self._others)}. Is the name right?")
+                heading.append(f"The database has other workspaces: {', '.join(self._others)}. Is the name right?")
         holder = self._store.holder() if self._store and busy else None
         if holder is not None:
             who = f"{holder.user}@{holder.host}, process {holder.pid}"

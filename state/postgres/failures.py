@@ -18,6 +18,7 @@ from state.errors import (
     StateUnreachable,
     StateUnreadable,
     StateUnwritable,
+    StateUrlInvalid,
 )
 
 Failure = tuple[type[StateError], str, str]
@@ -39,6 +40,11 @@ _NO_TLS = (
     "There is no connection to the state's database that both sides trust.",
     "Check sslmode, sslrootcert, sslcert and sslkey in the URL, and the host's name (docs/scale.md).",
 )
+_BAD_SETTING = (
+    StateUrlInvalid,
+    "libpq does not understand a parameter of the state's URL, of the environment or of a service file.",
+    "Correct it; nothing was connected to.",
+)
 _NO_RIGHT = (
     StateReadOnly,
     "The role lacks a right on the state.",
@@ -58,7 +64,7 @@ _STANDBY = (
 _TAKEN = (
     StateConflict,
     "A run id already belongs to another attempt, or an attempt would lose its run.",
-    "Look at `reconciler history`; a run belongs to one attempt for good.",
+    "A run belongs to one attempt for good: look at `reconciler show`.",
 )
 _FOREIGN = (
     StateCorrupt,
@@ -105,6 +111,7 @@ _LOGIN = re.compile(
     "authentication failed|no password supplied|pg_hba.conf|permission denied for database|not permitted to log in"
     "|(role|database) .* does not exist"
 )
+_SETTING = re.compile('invalid [a-z_]+ value|bad value for|invalid (port number|integer value)|definition of service "')
 _TLS = re.compile("certificate|private (SSL )?key|SSL was required|tls.* alert|sslv3 alert")
 
 
@@ -118,9 +125,11 @@ def from_postgres(error: psycopg.Error, place: str) -> StateError:
 
 def _by_kind(error: psycopg.Error) -> Failure:
     """Errors without a code of the server come from the driver."""
+    said = str(error)
+    if isinstance(error, (psycopg.OperationalError, psycopg.ProgrammingError)) and _SETTING.search(said):
+        return _BAD_SETTING
     if not isinstance(error, psycopg.OperationalError):
         return _REFUSED
-    said = str(error)
     if _TLS.search(said):
         return _NO_TLS
     return _DENIED if _LOGIN.search(said) else _LOST

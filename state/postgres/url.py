@@ -13,6 +13,10 @@ DEFAULT_WORKSPACE = "default"
 WORKSPACE_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}"
 _TIMEOUT_SECONDS = 30.0
 _EXAMPLE = "postgresql://user@host:5432/database?workspace=NAME"
+_ESCAPING = (
+    "In a user or password write %40 for @, %2F for /, %3F for ?, %25 for %; or leave the password to PGPASSWORD."
+)
+_CREDENTIALS = re.compile("[^@/]*:[^@/]*@")  # to libpq a ? or & before the first @ is a part of the password
 # What a session of ours needs; a URL may say otherwise. The keepalives notice a server that vanished without a word.
 _DEFAULTS = {
     "connect_timeout": "10",
@@ -49,7 +53,8 @@ def holds_password(url: str) -> bool:
     authority, _, query = _split(url)
     user, at, _ = authority.rpartition("@")
     names = {urllib.parse.unquote(pair.partition("=")[0]).strip().lower() for pair in re.split("[&;]", query)}
-    return (bool(at) and ":" in user) or not names.isdisjoint({"password", "sslpassword"})
+    found = (bool(at) and ":" in user) or _CREDENTIALS.match(url.partition("://")[2])
+    return bool(found) or not names.isdisjoint({"password", "sslpassword"})
 
 
 def parse(url: str, workspace: str | None = None) -> Target:
@@ -60,6 +65,8 @@ def parse(url: str, workspace: str | None = None) -> Target:
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+    if _split(url)[0].count("@") > 1:  # libpq would take the rest of a password for the host, and repeat it
+        raise StateUrlInvalid("The state's URL holds more than one @.", _ESCAPING)
     base, _, query = url.partition("?")
     ours: dict[str, str] = {}
     theirs = []
@@ -72,14 +79,19 @@ def parse(url: str, workspace: str | None = None) -> Target:
     try:
         found = conninfo_to_dict(f"{base}?{'&'.join(theirs)}" if theirs else base)
     except (ProgrammingError, UnicodeError) as error:
-        said = "" if holds_password(url) else f": {str(error).strip()}"
-        raise StateUrlInvalid(f"The state's URL is not understood{said}.", f"Write it like {_EXAMPLE}.") from None
+        # An @ behind a ? may end a password with a question mark in it.
+        secret = holds_password(url) or "@" in query
+        said, advice = ("", f" {_ESCAPING}") if secret else (f": {str(error).strip()}", "")
+        raise StateUrlInvalid(
+            f"The state's URL is not understood{said}.", f"Write it like {_EXAMPLE}.{advice}"
+        ) from None
     _check_ports(str(found.get("port") or ""))
     conninfo = make_conninfo("", **{**_DEFAULTS, **found})
     chosen = _workspace(ours.get("workspace"), workspace)
-    where = f"{found.get('host') or found.get('hostaddr') or 'local socket'}{_port(found.get('port'))}"
+    where = f"{found.get('host') or found.get('hostaddr') or ''}{_port(found.get('port'))}"
     user = f"{found['user']}@" if found.get("user") else ""
-    place = f"postgresql://{user}{where}/{found.get('dbname') or ''}, workspace {chosen}"
+    service = f"?service={found['service']}" if found.get("service") else ""
+    place = f"postgresql://{user}{where}/{found.get('dbname') or ''}{service}, workspace {chosen}"
     return Target(conninfo, chosen, place, _timeout(ours.get("timeout")))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -75,8 +76,12 @@ def test_a_mistyped_workspace_buys_nothing_again(project: Project, service: Fake
     project.apply()
     in_file(project, database, run("a"), workspace="serach")
     told = said(project.run("plan"))
-    assert "The database has the workspaces search. Is the name right?" in told
+    assert "The database has other workspaces: search. Is the name right?" in told
     assert "not recorded would do" in told
+    for command in ("show", "output"):
+        shown = project.expect(0, command, "--json")
+        assert "other workspaces: search" in shown.stderr
+        assert not json.loads(shown.stdout)
     project.apply(code=1)
     open_postgres(database, base_url=service.url, workspace="serach", create=True).close()  # somebody made it meanwhile
     assert "recorded in workspace search of the same database" in said(project.run("plan"))

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from tests.acceptance.project import MODEL, Project, run, said
-from tests.service import TICKETS, FakeService
+from tests.service import TICKETS, FakeService, answers
 
 
 def body(samples: int, **fields: object) -> dict[str, object]:
@@ -96,6 +96,22 @@ def test_a_restored_state_buys_nothing_again(project: Project, service: FakeServ
     assert len(service.creates) == 2
     project.expect(0, "import", "--match")
     project.settled()
+    assert len(service.creates) == 2
+
+
+def test_a_run_that_an_unknown_submission_waits_for_is_not_lost(project: Project, service: FakeService) -> None:
+    """Another declaration that asks for the very same is bought, and told nothing of a lost state."""
+    project.env |= {"RECONCILER_SETTLE_SECONDS": "3600", "RECONCILER_DEAD_SECONDS": "7200"}
+    service.script_create(answers.dropped())
+    project.declare(run("a"))
+    project.apply("--no-wait", code=6)
+    copy = str(project.folder / "copy.db")
+    project.expect(0, "state", "backup", "--out", copy)
+    project.expect(0, "state", "restore", copy)
+    project.declare(run("a"), run("b"))
+    assert "would do" not in said(project.expect(0, "plan"))
+    project.apply("--no-wait", code=6)
+    assert [entry["address"] for entry in project.output()] == ["run.b"]
     assert len(service.creates) == 2
 
 

@@ -47,6 +47,7 @@ A, B = {"number_of_samples": 10}, {"number_of_samples": 10, "generation_model": 
 def test_one_run_that_fits(now: float, expected: Standing, confirmed: bool) -> None:
     found = verdicts([pending("a", **A)], [run("r", **A)], now)["a"]
     assert (found.standing, found.confirmed) == (expected, confirmed)
+    assert found.run is not None, "while it waits as well: nobody else may take that run for a lost one"
 
 
 def test_confirmed_only_after_a_whole_list() -> None:

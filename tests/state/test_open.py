@@ -53,6 +53,11 @@ def test_anything_else_is_refused_with_what_is_allowed(tmp_path: Path, url: str)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_mistyped_kind_is_told_before_the_workspace(tmp_path: Path) -> None:
+    with pytest.raises(StateUrlInvalid, match="of the kind 'postgresq'"):
+        open_store("postgresq://me@db/x", base_url=URL, root=tmp_path, workspace="search")
+
+
 @pytest.mark.parametrize("read_only", [False, True])
 def test_missing(tmp_path: Path, read_only: bool) -> None:
     with pytest.raises(StateMissing):

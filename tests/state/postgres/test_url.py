@@ -6,6 +6,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from state.errors import StateUrlInvalid
+from state.postgres.store import open_postgres
 from state.postgres.url import holds_password, is_postgres, names_workspace, parse
 
 
@@ -68,12 +69,14 @@ def test_refused(url: str, workspace: str | None, words: str) -> None:
         ("postgresql://ada:@db/runs", True),
         ("postgres://:hunter2@db", True),
         ("postgresql://ada:hun/ter2@db/runs", True),
+        ("postgresql://ada:hun?ter2@db/runs", True),
         ("postgresql://db/runs?password=hunter2", True),
         ("postgresql://db/runs?PASSWORD=hunter2", True),
         ("postgresql://db/runs?pass%77ord=hunter2", True),
         ("postgresql://db/runs?sslmode=require&sslpassword=hunter2", True),
         ("postgresql://ada@db:5432/runs?passfile=/home/ada/.pgpass", False),
         ("postgresql://ada@one:1,two:2/runs", False),
+        ("postgresql://one:1/runs?sslcert=/home/ada@db/crt", False),
         ("postgresql:///runs?host=/run/postgresql", False),
     ],
 )
@@ -87,6 +90,10 @@ def test_a_password_is_seen(url: str, holds: bool) -> None:
     [
         "postgresql://ada:hunter2@db:port/runs?colour=blue",
         "postgresql://ada:hunter2@[db/runs",
+        "postgresql://ada:x@hunter2@db/runs",
+        "postgresql://ada:x/y@hunter2@db/runs",
+        "postgresql://ada:x/y?hunter2@db/runs",
+        "postgresql://ada:1/y?z=hunter2@db/runs",
         "postgresql://ada:hunter2/runs",
         "postgresql://ada@db/runs?password=hunter2&colour=blue",
         "postgresql://ada:hunter2%ZZ@db/runs",
@@ -100,6 +107,18 @@ def test_no_message_repeats_a_password(url: str) -> None:
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "query", ["sslmode=maybe", "connect_timeout=soon", "service=nowhere", "keepalives_idle=x", "port=99999"]
+)
+def test_a_value_that_libpq_does_not_take_is_no_broken_connection(query: str) -> None:
+    with pytest.raises(StateUrlInvalid, match="does not understand a parameter"):
+        open_postgres(f"postgresql://ada@127.0.0.1/runs?{query}", base_url="http://127.0.0.1")
+
+
+def test_the_place_names_a_service_file_s_entry() -> None:
+    assert parse("postgresql:///?service=team").place == "postgresql:///?service=team, workspace default"
 
 
 def test_the_place_holds_no_password() -> None:
