@@ -117,7 +117,10 @@ def assign(matches: Iterable[Match]) -> dict[Address, Run]:
 
 def refusals(matches: Iterable[Match], has_attempts: bool) -> list[Diagnostic]:
     """Why nothing is bought, with the ways out. ``has_attempts``: the state is not empty."""
-    fix = "Restore a backup (`reconciler state restore --list`), or adopt such runs with `reconciler import --match`."
+    fix = (
+        "Bring the lost state back (`reconciler state restore --list`; PostgreSQL: the database's own backups), or adopt"
+        " such runs with `reconciler import --match`."
+    )
     if not has_attempts:
         fix += " Or say with `reconciler init --fresh` that this state knows nothing of them, on purpose."
     by_address: dict[Address, list[Match]] = {}

@@ -267,3 +267,14 @@ def test_a_database_that_is_read_only_is_refused_for_writing_and_can_be_read(
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         reading._session.execute("DELETE FROM reconciler.instances")
     reading.close()
+
+
+def test_after_a_freeze_nothing_of_before_is_taken_for_an_answer(own_server: Server, store: PostgresStore) -> None:
+    given_up = store._session
+    own_server.freeze()
+    with pytest.raises(StateUnreachable):
+        store.snapshot()
+    own_server.thaw()
+    assert given_up.closed  # whatever the server still sends over it, nobody listens
+    assert set(store.snapshot().current) == {"run.x"}
+    assert store.journal("a1")[-1].phase is Phase.ACCEPTED
