@@ -118,8 +118,8 @@ def assign(matches: Iterable[Match]) -> dict[Address, Run]:
 def refusals(matches: Iterable[Match], has_attempts: bool) -> list[Diagnostic]:
     """Why nothing is bought, with the ways out. ``has_attempts``: the state is not empty."""
     fix = (
-        "Bring the lost state back (`reconciler state restore --list`; PostgreSQL: the database's own backups), or adopt"
-        " such runs with `reconciler import --match`."
+        "Bring the lost state back (`reconciler state restore --list`; PostgreSQL: the database's own backups), or"
+        " adopt such runs with `reconciler import --match`."
     )
     if not has_attempts:
         fix += " Or say with `reconciler init --fresh` that this state knows nothing of them, on purpose."
