@@ -82,6 +82,10 @@ def read_project(root: Path, environ: Mapping[str, str], state_url: str | None =
     desired = check_project(root)
     if not desired.valid:
         raise ConfigurationError(desired.diagnostics)
+    # Where a variable of a script is not set, another state must not take its place.
+    for given, name in ((state_url, "--state"), (environ.get("RECONCILER_STATE_URL"), "RECONCILER_STATE_URL")):
+        if given == "":
+            raise UsageError(f"{name} is empty. Name a state, or leave it out.")
     if state_url and holds_password(state_url):
         raise UsageError(
             "--state holds a password, which everybody on this machine can read from the list of processes. Leave it to"

@@ -79,7 +79,8 @@ class StateLocked(StateError):
         super().__init__(
             f"The state is locked by {holder.user}@{holder.host} (process {holder.pid}, {holder.command!r},"
             f" since {holder.since}, lock {holder.lock_id}).",
-            "Wait until that command is done, or give --lock-timeout.",
+            f"Wait until that command is done (--lock-timeout 10m waits). If it hangs for good: `reconciler unlock"
+            f" {holder.lock_id}`.",
         )
         self.holder = holder
 

@@ -21,6 +21,7 @@ from reconciler.model.run import Run, is_final
 from state.records import UNTRACKED, Phase
 
 _FULL_SECONDS = 5.0  # between two looks whether there is room again
+_SILENT_SECONDS = 10.0  # nobody is left waiting for longer without a word
 
 
 def apply(plan: Plan, tools: Tools, options: Options) -> Report:
@@ -92,6 +93,10 @@ class _Apply:
             left = settler.due - time.time()
             if self._deadline is not None:
                 left = min(left, self._deadline - time.monotonic())
+            if left > _SILENT_SECONDS:
+                count = sum(1 for _ in settler.settled.open())
+                said = f"{count} submission(s) are not certain yet; looking again in {round(left):,} s."
+                self._tools.tell(Told(f"{said} Ctrl-C is safe: the next apply goes on with them."))
             self._tools.interruption.wait(left)
             if self._may_go_on():
                 with self._tools.store.lock(self._options.command, FINISHING_LOCK_SECONDS):

@@ -222,3 +222,12 @@ def test_ctrl_c_at_a_server_that_hangs_leaves(project: Project, own_server: Serv
         own_server.thaw()
     assert process.returncode in (1, 130), err
     assert "Traceback" not in err
+
+
+def test_a_state_whose_variable_is_empty_is_no_other_state(project: Project, service: FakeService) -> None:
+    project.env.pop("RECONCILER_STATE_URL")
+    project.declare(run("a"))
+    assert "--state is empty" in said(project.expect(1, "--state", "", "apply", "--auto-approve"))
+    empty = {"RECONCILER_STATE_URL": ""}
+    assert "RECONCILER_STATE_URL is empty" in said(project.expect(1, "apply", "--auto-approve", env=empty))
+    assert service.creates == []
