@@ -25,6 +25,7 @@ import dataframer
 
 from tests.acceptance.project import MODEL, Project, run
 from tests.campaign.figures import Figures, finish, options, table
+from tests.campaign.states import SqliteStates
 from tests.campaign.storm import Climate, Weather
 from tests.campaign.subject import Nursery, Subject
 from tests.service import TICKETS, FakeService, answers
@@ -106,7 +107,7 @@ def with_reconciler(count: int, seed: int, folder: Path) -> Outcome:
         declared = [run(f"r{n:04}", FIRST + n) for n in range(count)]
         project.declare(*declared, apply=f"parallelism = {AT_ONCE}")
         started = time.monotonic()
-        subject = Subject(project, service, nursery)
+        subject = Subject(project, service, nursery, SqliteStates().make(project))
         for _ in subject.converge(rounds=20):
             pass  # what is wrong shows in the figures
         return _outcome("reconciler", count, service, subject.recorded(), started)

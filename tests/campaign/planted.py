@@ -236,7 +236,7 @@ _POSTGRES = (
     Mutant("pg-pooler-accepted", _SESSION, "if len(mine) > 1 or len(others) > 1 or mine & others:", "if False:",
            "the lock may be another client's"),
     Mutant("pg-mark-outlives-the-server", "state/postgres/queries.py",
-           "restarted=any(mark[-1] != server for mark in marks)", "restarted=False",
+           "restarted=any(mark[0] == UNTRACKED and mark[-1] != server for mark in marks)", "restarted=False",
            "a server set back to a copy buys again on a machine that remembers nothing"),
     Mutant("pg-start-does-not-count", _ACCESS, ", pg_postmaster_start_time())", ")",
            "a server that was set back or took over is taken for the same"),
