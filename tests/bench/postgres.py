@@ -28,7 +28,7 @@ from tests.bench.filling import EMULATOR, WORKSPACE
 from tests.bench.latency import Latency
 from tests.bench.report import put_into
 from tests.postgres.binaries import asked_for, programs, run_as_server
-from tests.postgres.folder import shared_folder
+from tests.postgres.folder import Folder, shared_folder
 from tests.postgres.server import Server
 from tests.state.samples import T0, attempt
 
@@ -238,7 +238,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--report", type=Path, metavar="PAGE", help="and as tables between the marks of a page")
     chosen = parser.parse_args()
-    book, server = Book(chosen.rounds), Server(settings=SETTINGS)
+    # On the disk, like the SQLite file: in memory a commit would cost nothing.
+    disk = Folder(Path(tempfile.gettempdir()).resolve())
+    book, server = Book(chosen.rounds), Server(disk, settings=SETTINGS)
     try:
         server.start()
         with tempfile.TemporaryDirectory() as folder:
@@ -251,6 +253,7 @@ def main() -> int:
             bench.sizes()
     finally:
         server.close()
+        disk.close()
     print("\n".join(["", f"goals missed: {len(book.missed)}", *(f"  {text}" for text in book.missed)]))
     if chosen.report:
         put_into(chosen.report, book.figures, book.goals, book.loads)
