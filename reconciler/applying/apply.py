@@ -280,10 +280,8 @@ class _Apply:
         if left := [target for target in standing if target.run_id not in self._follower.active]:
             try:
                 endings = self._follower.once(left)
-            except (
-                ServiceRefused,
-                ServiceUnreachable,
-            ) as error:  # what was bought is recorded; the next apply looks again
+            except (ServiceRefused, ServiceUnreachable) as error:
+                # What was bought is recorded; the next apply looks again.
                 self._tools.tell(Told(f"Runs of before were not looked at: {error}"))
             else:
                 self._ender.settle([ending for ending in endings if ending.address in expected])

@@ -10,12 +10,14 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from state.postgres.url import WORKSPACE_PATTERN as _WORKSPACE
+
 _strict = with_config(ConfigDict(extra="forbid", strict=True))
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 DURATION_PATTERN = r"^\d{1,9}(\.\d{1,3})?(ms|s|m|h)$"
-WORKSPACE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}$"
+WORKSPACE_PATTERN = f"^{_WORKSPACE}$"
 RATE_PATTERN = r"^\d{1,9}(\.\d{1,3})?/(s|m|h)$"
 # What a person may write, in words, for each pattern above.
 PATTERN_WORDS = {

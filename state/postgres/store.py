@@ -263,7 +263,6 @@ class PostgresStore:
             raise StateLocked(self.holder() or describe(command))
         try:
             taken = self._take(command, deadline)
-            self._epoch, self._lost, self._holding = taken.epoch, False, True
             try:
                 yield taken.holder
             finally:
@@ -276,7 +275,10 @@ class PostgresStore:
 
     def _take(self, command: str, deadline: float) -> advisory.Taken:
         def step(session: Session) -> advisory.Taken | None:
-            return advisory.take(session, self._workspace.number, self._facts.backend, command, self.place)
+            taken = advisory.take(session, self._workspace.number, self._facts.backend, command, self.place)
+            if taken is not None:  # under the guard: from now on a session that is lost takes the lock with it
+                self._epoch, self._lost, self._holding = taken.epoch, False, True
+            return taken
 
         pause, longest = _LOCK_POLL
         while True:

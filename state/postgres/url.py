@@ -35,7 +35,7 @@ class Target:
     conninfo: str
     workspace: str
     place: str
-    timeout: float  # seconds without a byte from the server in which a step must be answered
+    timeout: float  # seconds in which the server must have answered a step
 
 
 def is_postgres(url: str) -> bool:
