@@ -15,6 +15,7 @@ from reconciler.config.load import Document, Loaded
 from reconciler.config.models import ApiTable, ApplyTable, SpecsTable, StateTable
 from reconciler.model.address import NAME
 from reconciler.model.errors import SecretError
+from reconciler.model.limits import Limit
 from reconciler.model.request import SecretRef
 from state.postgres.url import holds_password
 
@@ -53,6 +54,7 @@ class Settings:
     max_active: int = 0
     submit_rate: float = 0.0
     resubmit_absent_after: float | None = None
+    limits: tuple[Limit, ...] = ()
 
     @property
     def emulated(self) -> bool:

@@ -17,6 +17,7 @@ from reconciler.config.positions import Lines, header_offsets, locate
 from reconciler.config.rules import cross_field_findings
 from reconciler.config.settings import MOST_FINDINGS, Settings, read_aliases, read_settings, to_secret
 from reconciler.dataframer.fields import LEGACY_EXPANSION, LIST_FIELDS, RUN_FIELDS, SECRET_FIELDS
+from reconciler.model.blocks import ImportBlock, MovedBlock
 from reconciler.model.diagnostics import Diagnostic, Severity, Source, errors, ordered
 from reconciler.model.request import Instance, Lifecycle, Request
 
@@ -33,6 +34,8 @@ class Desired:
     instances: tuple[Instance, ...]
     diagnostics: tuple[Diagnostic, ...]
     declared: Mapping[str, Declared] = field(default_factory=dict)
+    moved: tuple[MovedBlock, ...] = ()
+    imports: tuple[ImportBlock, ...] = ()
 
     def where(self, address: str, key: str) -> Source | None:
         """The line of a value that an instance declares, or takes from defaults."""

@@ -1,15 +1,17 @@
-"""Addresses: the name of one instance, ``run.NAME`` or ``run.NAME["KEY"]``."""
+"""Addresses: the name of one instance, ``run.NAME`` or ``run.NAME["KEY"]``, and the patterns that name several."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Iterable
 from typing import NewType
 
 Address = NewType("Address", str)
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _ADDRESS = re.compile(r'run\.([A-Za-z_][A-Za-z0-9_-]*)(?:\[("(?:[^"\\]|\\.)*")\])?')
+_UNQUOTED = re.compile(r"(run\.[A-Za-z0-9_*?-]+)\[(?:'([^']*)'|([^\"'].*))\]", re.DOTALL)
 
 
 def format_address(name: str, key: str | None = None) -> Address:
@@ -23,3 +25,34 @@ def split_address(text: str) -> tuple[str, str | None]:
     if found is None:
         raise ValueError(f'{text!r} is not an address: expected run.NAME or run.NAME["KEY"]')
     return found[1], None if found[2] is None else json.loads(found[2])
+
+
+def spelled(pattern: str) -> str:
+    """An address or pattern, with the quotes that a shell may have eaten: ``run.x[de]``, ``run.x['de']``."""
+    found = _UNQUOTED.fullmatch(pattern)
+    if found is None:
+        return pattern
+    key = found[2] if found[2] is not None else found[3]
+    return f"{found[1]}[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def matching(pattern: str, known: Collection[str]) -> list[str]:
+    """The addresses that a pattern names, in their order: one address; a declaration's name, for all of its instances;
+    or a glob, where ``*`` stands for any text and ``?`` for one character. Brackets are part of addresses.
+    """
+    wanted = spelled(pattern)
+    if wanted in known:
+        return [wanted]
+    if "*" not in wanted and "?" not in wanted:
+        return [address for address in known if address.startswith(f"{wanted}[")] if "[" not in wanted else []
+    parts = {"*": ".*", "?": "."}
+    glob = re.compile("".join(parts.get(char) or re.escape(char) for char in wanted), re.DOTALL)
+    return [address for address in known if glob.fullmatch(address)]
+
+
+def nearest(pattern: str, known: Iterable[str]) -> str:
+    """`` Did you mean X?`` for the known address that is most like a pattern, or an empty text."""
+    import difflib
+
+    near = difflib.get_close_matches(spelled(pattern), list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near else ""

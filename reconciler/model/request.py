@@ -129,6 +129,7 @@ class Instance:
     spec_name: str | None = None
     legacy_revisions: bool = False  # asked for by enable_revisions: no distinguishability without a seed dataset
     follows_latest: bool = False  # spec_version = "latest": looked up
+    depends_on: tuple[Address, ...] = ()  # submitted only when these have SUCCEEDED; orders, and does nothing else
 
     @property
     def name(self) -> str:

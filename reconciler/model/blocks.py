@@ -1,0 +1,26 @@
+"""What a project says of recorded things rather than of wanted ones: ``[[moved]]`` and ``[[import]]`` blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Source
+
+
+@dataclass(frozen=True, slots=True)
+class MovedBlock:
+    """``before`` is called ``after`` from now on. Two names without keys stand for all of their instances."""
+
+    before: Address
+    after: Address
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class ImportBlock:
+    """An existing run is to be the address's."""
+
+    address: Address
+    run_id: str
+    source: Source

@@ -1,0 +1,26 @@
+"""Limits of what one plan may do, as ``[limits]`` declares them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.model.diagnostics import Source
+
+
+class Level(StrEnum):
+    """What happens when a limit is exceeded."""
+
+    HARD = "hard"  # the plan can't be applied
+    SOFT = "soft"  # only with --override NAME --reason TEXT, which is recorded
+    ADVISORY = "advisory"  # it is told
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One declared limit. ``value``: runs, samples, US dollars, or globs of model names."""
+
+    name: str  # max_new_runs | max_new_samples | max_cost_usd | max_cancel | allowed_models | deny_models
+    value: int | float | tuple[str, ...]
+    level: Level = Level.HARD
+    source: Source | None = None
