@@ -11,7 +11,8 @@ from reconciler.applying.rows import new_attempt, new_instance
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import imported, observation
-from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.changes import Action, Plan
+from reconciler.model.limits import Override
 from reconciler.model.request import Instance, Lifecycle, canonical_json
 from reconciler.model.run import Run, Spec, is_final
 from state.group import GroupCommit
@@ -49,6 +50,11 @@ class Prepared:
 
     attempt: AttemptRecord
     action: Action
+
+
+def override_digest(limit: str) -> str:
+    """What stands for an override among the actions of a saved plan."""
+    return f"override:{limit}"
 
 
 class Recorder:
@@ -202,6 +208,34 @@ class Recorder:
         event = self._event("imported", instance.address, f"run {run.id} was adopted", attempt.attempt_id, run)
         self._store.commit([Put(attempt), Put(record), event])
 
+    def adopt_existing(self, action: Action, run: Run, history: Sequence[AttemptRecord]) -> None:
+        """The run of an ``[[import]]`` block is the address's; one that it displaces and that still works is owed its
+        cancel. ``history``: the attempts of the address.
+        """
+        if action.after is None:
+            raise AssertionError(f"{action.address}: an import without a request")
+        now = self._now()
+        number = max((attempt.number for attempt in history), default=0) + 1
+        attempt = imported(run, action.address, action.after, number, now)
+        writes: list[Write] = [Put(attempt), Put(new_instance(action, attempt.attempt_id, now))]
+        writes += self._displaced(action, f"run {run.id} was adopted", now)
+        writes.append(self._event("imported", action.address, f"run {run.id} was adopted", attempt.attempt_id, run))
+        self._store.commit([*writes, *self._done(action, attempt.attempt_id)])
+
+    def override(self, override: Override) -> None:
+        """A person lets this plan pass a soft limit. A plan that is applied again keeps it."""
+        plan, now = self._plan, self._now()
+        message = f"{override.name}: {override.reason}"
+        writes: list[Write] = [Put(EventRecord(str(uuid.uuid4()), now, "override", self.apply_id, message=message))]
+        if plan is not None:
+            digest = override_digest(override.name)
+            writes.append(
+                Put(
+                    PlanActionRecord(f"{plan.plan_id}:{digest}", plan.plan_id, digest, "", attempt_id=None, done_at=now)
+                )
+            )
+        self._store.commit(writes)
+
     def mark(self, name: str, value: str, at: str | None = None) -> None:
         """Record a fact about the state as a whole. ``at``: since when it holds, if not only now."""
         self._store.commit([Put(MarkRecord(name, value, at or self._now()))])
@@ -254,7 +288,7 @@ class Recorder:
             self._store.commit(writes)
 
     def _displaced(self, action: Action, reason: str, now: str) -> list[Write]:
-        if not action.stops or action.subject is None:
+        if not action.displaces or action.subject is None:
             return []
         return [Put(OwedRecord(action.subject.run_id, action.address, reason, now))]
 
@@ -262,7 +296,7 @@ class Recorder:
         return self._plan_action(action, attempt_id, None)
 
     def _done(self, action: Action, attempt_id: str | None) -> list[Write]:
-        if action.kind in (Kind.REPLACE, Kind.REUSE) and action.stops:
+        if action.displaces:
             return self._plan_action(action, attempt_id, None)  # done only when the displaced run is final
         return self._plan_action(action, attempt_id, self._now())
 

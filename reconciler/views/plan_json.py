@@ -67,7 +67,7 @@ def terraform_actions(action: Action) -> list[str]:
             return ["delete"]
         case Kind.FORGET:
             return ["forget"]
-        case Kind.REUSE | Kind.UPDATE:
+        case Kind.REUSE | Kind.UPDATE | Kind.MOVE | Kind.IMPORT:
             return ["update"]
 
 
