@@ -30,7 +30,7 @@ from state.records import (
 )
 from state.rules import OBSERVED_COLUMNS
 from state.store import Store
-from state.writes import Advance, Forget, Observe, Pay, Put, Write
+from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +259,19 @@ class Recorder:
         """Drop an address; its attempts stay. ``how``: what became of its run, for the history."""
         event = self._event(how, action.address, action.reason)
         self._store.commit([Forget(action.address), event, *self._done(action, None)])
+
+    def move(self, source: str, target: str, why: str, action: Action | None = None) -> None:
+        """Everything of one recorded address is another's from now on. ``action``: that of a plan, done with it."""
+        self._store.commit([*self._move(source, target, why), *(self._done(action, None) if action else [])])
+
+    def moves(self, pairs: Iterable[tuple[str, str]], why: str) -> None:
+        """Several moves (source, target), in this order: all of them, or none."""
+        writes = [write for source, target in pairs for write in self._move(source, target, why)]
+        if writes:
+            self._store.commit(writes)
+
+    def _move(self, source: str, target: str, why: str) -> list[Write]:
+        return [Move(source, target, self._now()), self._event("moved", target, why)]
 
     def pay(self, run_ids: Iterable[str]) -> None:
         """Displaced runs that are final, or gone: their cancels are done."""
