@@ -18,6 +18,7 @@ COMMANDS = {
     "validate": ("validate", "validate", "Check the project's files, offline."),
     "plan": ("plan", "plan", "Show what would be done, and change nothing."),
     "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
+    "destroy": ("apply", "destroy", "End everything that is recorded."),
     "import": ("imports", "import_", "Adopt runs that exist already."),
     "resolve": ("resolve", "resolve", "Decide what became of an unknown submission."),
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),

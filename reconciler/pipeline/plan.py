@@ -15,15 +15,14 @@ from reconciler.guards import guard_of, refuse_others_workspace, refuse_vanishin
 from reconciler.model.changes import Action, Outlook, Plan
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Instance, by_address
-from reconciler.planning.diff import Decisions, Recorded, diff, needs_history
+from reconciler.planning.decide import Wishes, decide
+from reconciler.planning.diff import Decisions, Recorded, needs_history
 from reconciler.planning.drift import drifted
 from reconciler.planning.estimate import CONSIDERED, estimator
-from reconciler.planning.imports import adopt, due, import_actions, unchecked, with_adopted
-from reconciler.planning.moves import Moves, move, with_moves
-from reconciler.planning.order import order
+from reconciler.planning.imports import Adoptions, adopt, due
+from reconciler.planning.moves import Moves, move
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
-from reconciler.planning.renames import refuse_renames
 from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
@@ -108,26 +107,24 @@ class _Planning:
         found += [*desired.diagnostics, *observed.diagnostics]
         busy = store is not None and store.holder() is not None
         moves = move(read, desired.moved if options.mode is Mode.NORMAL else ())
-        found += moves.diagnostics
         snapshot, verdicts, foreseen = self._foresee(moves.snapshot, observed, busy)
-        recorded, observed = self._recorded(
-            instances, moves, snapshot, observed, partial(lay_over, busy=busy, foreseen=foreseen)
-        )
+        laid = partial(lay_over, busy=busy, foreseen=foreseen)
+        recorded, observed = self._recorded(instances, moves, snapshot, observed, laid)
         if options.mode is Mode.REFRESH_ONLY:
-            decisions = Decisions((), (), (), drifted(read.current, recorded), ())
+            drift = Decisions((), (), (), drifted(read.current, recorded), ())
+            decisions = select(drift, instances, recorded.instances, options.target, options.exclude)
         else:
-            decisions, more = self._decide(instances, moves, recorded, observed)
-            found += more
-        decisions = select(decisions, instances, recorded.instances, options.target, options.exclude)
-        if not options.allow_duplicates:
-            found += refuse_renames(decisions.actions, by_address(instances), recorded, self._replaced)
-        decisions = order(decisions, instances)
+            adoptions = self._adoptions(instances, moves, recorded)
+            wishes = Wishes(self._replaced, options.target, options.exclude, options.allow_duplicates)
+            decisions, forbidding = decide(instances, recorded, moves, adoptions, wishes)
+            found += forbidding
         found += self._untracked(decisions.actions, observed, verdicts.values(), read)
         found += self._rescued(read.meta.lineage)
         buying = [action.after.spec_id for action in decisions.actions if action.buys and action.after]
         if self._client is not None:
             specs, unknown = fetch_specs(self._client, specs, buying)
             found += unknown
+        finished = store.newest_runs(CONSIDERED) if store and buying else ()
         around = Circumstances(
             base_url=self._project.settings.base_url,
             timestamp=self._at,
@@ -137,9 +134,9 @@ class _Planning:
             heading=self._heading(busy),
             limits=self._project.settings.limits,
             mode=options.mode,
+            estimate=estimator(finished),
         )
-        finished = store.newest_runs(CONSIDERED) if store and buying else ()
-        return plan(instances, decisions, specs, found, around, estimator(finished))
+        return plan(instances, decisions, specs, found, around)
 
     def _recorded(
         self,
@@ -163,25 +160,16 @@ class _Planning:
                 recorded = laid(snapshot, history, observed)
         return recorded, observed
 
-    def _decide(
-        self, instances: Sequence[Instance], moves: Moves, recorded: Recorded, observed: Observed
-    ) -> tuple[Decisions, list[Diagnostic]]:
-        """The decision table, after what is moved and imported."""
-        blocks, wanted = self._project.desired.imports, by_address(instances)
-        if self._options.mode is not Mode.NORMAL:
-            blocks = ()
+    def _adoptions(self, instances: Sequence[Instance], moves: Moves, recorded: Recorded) -> Adoptions:
+        """The runs of the ``[[import]]`` blocks that are not done, each fetched."""
+        blocks = self._project.desired.imports if self._options.mode is Mode.NORMAL else ()
         run_ids = [block.run_id for block in blocks]
         owners = moves.history(self._store.attempts_of_runs(run_ids)) if self._store and run_ids else []
-        adoptions = due(blocks, recorded, owners)
-        if self._asked is not None and adoptions.blocks:
-            runs = {block.run_id: self._asked.get_run(block.run_id) for block in adoptions.blocks.values()}
-            adoptions = adopt(adoptions, wanted, recorded, runs, self._at)
-        decisions = diff(instances, with_adopted(recorded, adoptions, wanted, self._at), self._replaced)
-        if self._asked is None:
-            decisions = unchecked(decisions, adoptions)
-        else:
-            decisions = import_actions(decisions, adoptions, wanted, recorded)
-        return with_moves(decisions, moves.actions), list(adoptions.diagnostics)
+        adoptions = due(blocks, owners)
+        if self._asked is None or not adoptions.blocks:
+            return adoptions
+        runs = {block.run_id: self._asked.get_run(block.run_id) for block in adoptions.blocks.values()}
+        return adopt(adoptions, by_address(instances), recorded, runs, self._at)
 
     def _foresee(
         self, snapshot: Snapshot, observed: Observed, busy: bool

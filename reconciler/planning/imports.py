@@ -24,9 +24,10 @@ class Adoptions:
     blocks: Mapping[str, ImportBlock] = field(default_factory=dict)
     attempts: Mapping[str, AttemptRecord] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
+    checked: bool = False  # the service was asked for the runs
 
 
-def due(blocks: Iterable[ImportBlock], recorded: Recorded, owners: Iterable[AttemptRecord]) -> Adoptions:
+def due(blocks: Iterable[ImportBlock], owners: Iterable[AttemptRecord]) -> Adoptions:
     """The blocks that are not done, without their runs. ``owners``: the attempts that own the blocks' runs, under the
     addresses that they have now.
     """
@@ -63,7 +64,7 @@ def adopt(
         else:
             number = max((attempt.number for attempt in recorded.history.get(address, ())), default=0) + 1
             attempts[address] = imported(run, address, instance.request, number, at)
-    return replace(due, attempts=attempts, diagnostics=tuple(found))
+    return replace(due, attempts=attempts, diagnostics=tuple(found), checked=True)
 
 
 def objection(instance: Instance, run: Run, current: AttemptRecord | None, *, unknown: bool) -> str:
@@ -94,12 +95,12 @@ def objection(instance: Instance, run: Run, current: AttemptRecord | None, *, un
     )
 
 
-def with_adopted(recorded: Recorded, adoptions: Adoptions, instances: Mapping[str, Instance], at: str) -> Recorded:
+def with_adopted(recorded: Recorded, adoptions: Adoptions, instances: Mapping[str, Instance]) -> Recorded:
     """The recorded side as it is once the runs are adopted."""
     if not adoptions.attempts:
         return recorded
     rows = {
-        address: InstanceRecord(address, attempt.attempt_id, instances[address].lifecycle.to_json(), at)
+        address: InstanceRecord(address, attempt.attempt_id, instances[address].lifecycle.to_json(), "")
         for address, attempt in adoptions.attempts.items()
     }
     return replace(

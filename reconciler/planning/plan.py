@@ -12,7 +12,7 @@ from reconciler.model.diagnostics import Diagnostic, Severity, ordered
 from reconciler.model.limits import Limit
 from reconciler.model.request import Instance
 from reconciler.planning.diff import Decisions
-from reconciler.planning.estimate import Estimator
+from reconciler.planning.estimate import Estimator, unknown_cost
 from reconciler.planning.limits import advice, check_limits
 from reconciler.planning.specs import Specs, Where, check_purchase, inferred_version
 from state.records import Meta
@@ -32,6 +32,7 @@ class Circumstances:
     heading: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     mode: str = "normal"
+    estimate: Estimator = unknown_cost
 
 
 def plan(
@@ -40,10 +41,9 @@ def plan(
     specs: Specs,
     diagnostics: Iterable[Diagnostic],
     around: Circumstances,
-    estimate: Estimator,
 ) -> Plan:
     """Put a plan together, with everything that forbids it."""
-    completed = (_completed(action, specs, estimate) for action in decisions.actions)
+    completed = (_completed(action, specs, around.estimate) for action in decisions.actions)
     actions = tuple(sorted(completed, key=_order))
     found = [*diagnostics, *decisions.diagnostics]
     for action in actions:
