@@ -1,7 +1,7 @@
 """Stage 5: everything that is decided of declarations and records, in order. Pure.
 
 The recorded side comes under its new names (``moves``), with what single GETs had to answer. Then: what is imported,
-the decision table (``diff``), the part that was asked for, the guard against accidental renames, the order of purchases.
+the decision table (``diff``), the part that was asked for, the guard against accidental renames, the order of buying.
 """
 
 from __future__ import annotations
