@@ -88,6 +88,7 @@ def _settled(settler: Settler) -> Iterable[str]:
 def resolve_unknown(project: Project, pattern: str, decision: Decision, lock_seconds: float, tell: Tell) -> list[str]:
     """Carry out a person's decision about unknown submissions; returns a line for each. Raises UsageError."""
     with books(project, "resolve", tell) as opened, opened.store.lock("resolve", lock_seconds):
+        opened.recorder.begin()
         return [*opened.take_in(), *resolve_submissions(pattern, decision, opened.examiner, opened.recorder)]
 
 
@@ -137,7 +138,9 @@ def start_fresh(project: Project) -> None:
                 "This state has recorded submissions, so it is not fresh. Adopt runs that it does not know with "
                 "`reconciler import --match`; or name another state in [state] url."
             )
-        recorder(project, store, "init --fresh").mark(UNTRACKED, "fresh")
+        made = recorder(project, store, "init --fresh")
+        made.mark(UNTRACKED, "fresh")
+        made.note("fresh", "a new state, which knows nothing of existing runs on purpose")
     finally:
         store.close()
 

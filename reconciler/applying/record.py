@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reconciler.applying.author import Author
 from reconciler.applying.rows import new_attempt, new_instance
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
@@ -17,7 +18,6 @@ from reconciler.model.request import Instance, Lifecycle, canonical_json
 from reconciler.model.run import Run, Spec, is_final
 from state.group import GroupCommit
 from state.records import (
-    ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -31,17 +31,6 @@ from state.records import (
 from state.rules import OBSERVED_COLUMNS
 from state.store import Store
 from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who changes the state, and from which commit."""
-
-    command: str
-    user: str
-    host: str
-    git_commit: str | None = None
-    git_dirty: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +57,15 @@ class Recorder:
         self._now = now
         self._author = author
         self._plan: Plan | None = None
+        self._began: str | None = None
         self._prepared: dict[str, Prepared] = {}
         self.apply_id = str(uuid.uuid4())
 
     def begin(self, plan: Plan | None = None) -> None:
-        """Record that this command is about to change something."""
+        """Record that this command is about to change something. Whatever comes before it begins it without a plan."""
         self._plan = plan
-        author = self._author
-        self._store.commit(
-            [
-                Put(
-                    ApplyRecord(
-                        self.apply_id,
-                        author.command,
-                        self._now(),
-                        author.user,
-                        author.host,
-                        plan.plan_id if plan else None,
-                        plan.digest if plan else None,
-                        author.git_commit,
-                        author.git_dirty,
-                    )
-                )
-            ]
-        )
+        self._began = self._began or self._now()
+        self._store.commit([Put(self._author.record(self.apply_id, self._began, plan))])
 
     def prepare(
         self, actions: Sequence[Action], listing: Listing, history: Iterable[AttemptRecord], known: Collection[str]
@@ -226,15 +200,16 @@ class Recorder:
         """A person lets this plan pass a soft limit. A plan that is applied again keeps it."""
         plan, now = self._plan, self._now()
         message = f"{override.name}: {override.reason}"
-        writes: list[Write] = [Put(EventRecord(str(uuid.uuid4()), now, "override", self.apply_id, message=message))]
+        writes: list[Write] = [self._event("override", None, message)]
         if plan is not None:
             digest = override_digest(override.name)
-            writes.append(
-                Put(
-                    PlanActionRecord(f"{plan.plan_id}:{digest}", plan.plan_id, digest, "", attempt_id=None, done_at=now)
-                )
-            )
+            key = f"{plan.plan_id}:{digest}"
+            writes.append(Put(PlanActionRecord(key, plan.plan_id, digest, address="", done_at=now)))
         self._store.commit(writes)
+
+    def note(self, kind: str, message: str) -> None:
+        """Tell the history of something that concerns no address, or all of them."""
+        self._store.commit([self._event(kind, None, message)])
 
     def mark(self, name: str, value: str, at: str | None = None) -> None:
         """Record a fact about the state as a whole. ``at``: since when it holds, if not only now."""
@@ -321,8 +296,10 @@ class Recorder:
         return [Put(PlanActionRecord(key, plan.plan_id, action.digest, action.address, attempt_id, done_at))]
 
     def _event(
-        self, kind: str, address: str, message: str, attempt_id: str | None = None, run: Run | None = None
+        self, kind: str, address: str | None, message: str, attempt_id: str | None = None, run: Run | None = None
     ) -> Put:
+        if self._began is None:  # nothing is told of which nobody knows who did it
+            self.begin()
         run_id = run.id if run else None
         return Put(
             EventRecord(str(uuid.uuid4()), self._now(), kind, self.apply_id, address, attempt_id, run_id, message)

@@ -37,7 +37,6 @@ def resolve(pattern: str, decision: Decision, examiner: Examiner, recorder: Reco
 
     Errors: UsageError for a decision that what the service shows does not allow.
     """
-    recorder.begin()
     settler = Settler(examiner, recorder)
     settler.settle()
     settled = settler.settle()  # absence needs two whole lists

@@ -61,7 +61,7 @@ def plan(
     project = open_project(session)
     made = make_plan(project, planning)
     if as_json or form == "json":
-        session.say(to_json(plan_json(made, git_state(project.root))))
+        session.say(to_json(plan_json(made, git_state(project.root)[:2])))
     else:
         session.say(plan_text(made, Paint(session.colour(sys.stdout)), session.width(sys.stdout), quiet=session.quiet))
     if not made.valid:

@@ -56,7 +56,7 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
 
     if planfile is not None:
         made = read_plan(planfile)
-        text = to_json(plan_json(made, git_state(session.root))) if as_json else ""
+        text = to_json(plan_json(made, git_state(session.root)[:2])) if as_json else ""
         session.say(text or plan_text(made, Paint(session.colour(sys.stdout))))
         return
     project = open_project(session)

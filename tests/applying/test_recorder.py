@@ -23,8 +23,8 @@ from state.records import (
     PlanActionRecord,
 )
 from state.writes import Advance, Move, Observe, Put, Write
-from tests.applying.recording import WatchedStore, begun, creates, phases, run
-from tests.planning.plans import SPEC, action, request
+from tests.applying.recording import WatchedStore, begun, creates, phases, recorder_over, run
+from tests.planning.plans import SPEC, action, plan, request
 
 
 def names(writes: Sequence[Write]) -> list[str]:
@@ -234,3 +234,16 @@ def test_moves_are_made_together_or_not_at_all() -> None:
     assert set(store.snapshot().instances) == {second, "run.a"}
     recorder.moves([], "nothing")
     assert [event.address for event in store.events()] == ["run.a", second]
+
+
+def test_nothing_is_told_of_which_nobody_knows_who_did_it() -> None:
+    store = WatchedStore()
+    recorder = recorder_over(store)
+    recorder.note("fresh", "on purpose")
+    assert [names(writes) for writes in store.commits] == [["ApplyRecord"], ["EventRecord"]]
+    made = action()
+    recorder.begin(plan(made))
+    (event,) = store.events()
+    author = store.applies([str(event.apply_id)])[recorder.apply_id]
+    assert (author.command, author.user, author.plan_digest) == ("apply", "me", plan(made).digest)
+    assert author.started_at < event.at
