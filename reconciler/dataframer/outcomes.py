@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from enum import Enum
 from typing import Final
 
@@ -151,6 +152,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _http_date(text: str) -> float | None:
     try:
-        return email.utils.parsedate_to_datetime(text).timestamp()
+        parsed = email.utils.parsedate_to_datetime(text)
+        # The old C form and "-0000" name no zone; a time of HTTP is in UTC, wherever this machine stands.
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):  # what the parser raises for the oddest of texts
         return None

@@ -18,6 +18,7 @@ from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
+from reconciler.views.times import local
 from reconciler.wiring import examiner, rescue
 from state.errors import StateMissing
 from state.records import Meta, Phase, Snapshot
@@ -153,7 +154,9 @@ class _Planning:
         holder = self._store.holder() if self._store and busy else None
         if holder is not None:
             who = f"{holder.user}@{holder.host}, process {holder.pid}"
-            heading.append(f"An apply is at work ({who}, since {holder.since}): what it does may change this plan.")
+            heading.append(
+                f"An apply is at work ({who}, since {local(holder.since)}): what it does may change this plan."
+            )
         return tuple(heading)
 
 
