@@ -45,7 +45,8 @@ def list_(session: Session, patterns: tuple[str, ...], long: bool, as_json: bool
     snapshot = _snapshot(session)
     found = chosen(patterns, sorted(snapshot.instances) if snapshot else [])
     if snapshot is None or not (long or as_json):
-        session.say("[]" if as_json else joined(found))
+        if as_json or found:
+            session.say("[]" if as_json else joined(found))
     else:
         session.say(to_json(list_json(snapshot, found)) if as_json else list_text(snapshot, found))
 

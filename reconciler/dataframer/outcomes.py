@@ -144,13 +144,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "").strip()
     if text.isdecimal():
         return min(float(text), MAX_WAIT_SECONDS)
-    until, now = _http_date(text), _http_date(headers.get("date", ""))
+    until, now = http_date(text), http_date(headers.get("date", ""))
     if until is None or now is None:
         return None
     return min(max(until - now, 0.0), MAX_WAIT_SECONDS)
 
 
-def _http_date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
+    """Seconds since the epoch of a time in a header; None for what is no time."""
     try:
         parsed = email.utils.parsedate_to_datetime(text)
         # The old C form and "-0000" name no zone; a time of HTTP is in UTC, wherever this machine stands.

@@ -131,7 +131,7 @@ def _told(entry: Entry, folded: Iterable[EventRecord]) -> Iterator[str]:
     yield f"attempt {entry.number}: {standing_text(entry)}"
     for event in folded:
         # The run is in the line above.
-        yield _event_text(event).replace(f": run {entry.run_id}", "")
+        yield _event_text(event).removesuffix(f": run {entry.run_id}")
     if entry.note and not any(entry.note in event.message for event in folded):
         yield entry.note
 
