@@ -11,7 +11,7 @@ from reconciler.applying.settle import Settler
 from reconciler.applying.settling import Standing, in_words
 from reconciler.clock import now
 from reconciler.guards import search_of
-from reconciler.model.address import Address
+from reconciler.model.address import Address, nearest, spelled
 from reconciler.model.errors import UsageError
 from reconciler.model.request import Instance
 from reconciler.model.run import Run, is_final
@@ -152,13 +152,10 @@ def _instances(opened: Books, project: Project) -> dict[str, Instance]:
 
 
 def _instance(opened: Books, project: Project, address: str) -> Instance:
-    from reconciler.dataframer.catalogue import close_names
-
-    instances = _instances(opened, project)
+    instances, address = _instances(opened, project), spelled(address)
     if address in instances:
         return instances[address]
-    near = close_names(address, instances, cutoff=0.5)
-    guess = f" Did you mean {near[0]}?" if near else ""
+    guess = nearest(address, instances)
     raise UsageError(
         f"{address} is not declared, so the next apply would end what is imported.{guess} Declare it first."
     )

@@ -235,13 +235,19 @@ class Recorder:
         event = self._event(how, action.address, action.reason)
         self._store.commit([Forget(action.address), event, *self._done(action, None)])
 
+    def drop(self, addresses: Iterable[str], why: str) -> None:
+        """Forget addresses because a person says so: all of them, or none."""
+        writes = [write for address in addresses for write in (Forget(address), self._event("forgotten", address, why))]
+        if writes:
+            self._store.commit(writes)
+
     def move(self, source: str, target: str, why: str, action: Action | None = None) -> None:
         """Everything of one recorded address is another's from now on. ``action``: that of a plan, done with it."""
         self._store.commit([*self._move(source, target, why), *(self._done(action, None) if action else [])])
 
     def moves(self, pairs: Iterable[tuple[str, str]], why: str) -> None:
         """Several moves (source, target), in this order: all of them, or none."""
-        writes = [write for source, target in pairs for write in self._move(source, target, why)]
+        writes = [write for one, other in pairs for write in self._move(one, other, f"it was {one}; {why}")]
         if writes:
             self._store.commit(writes)
 

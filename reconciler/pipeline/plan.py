@@ -26,6 +26,7 @@ from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unan
 from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
+from reconciler.views.times import local
 from reconciler.wiring import examiner, rescue
 from state.errors import StateMissing
 from state.records import AttemptRecord, Meta, Phase, Snapshot
@@ -228,7 +229,9 @@ class _Planning:
         holder = self._store.holder() if self._store and busy else None
         if holder is not None:
             who = f"{holder.user}@{holder.host}, process {holder.pid}"
-            heading.append(f"An apply is at work ({who}, since {holder.since}): what it does may change this plan.")
+            heading.append(
+                f"An apply is at work ({who}, since {local(holder.since)}): what it does may change this plan."
+            )
         return tuple(heading)
 
 
