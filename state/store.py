@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from state.records import (
+    ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -49,6 +50,9 @@ class Store(Protocol):
 
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         """One baseline."""
+
+    def applies(self, apply_ids: Iterable[str]) -> dict[str, ApplyRecord]:
+        """The commands with these ids, by id; one that is not recorded is left out."""
 
     def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
         """What was begun or done of a saved plan."""

@@ -16,6 +16,7 @@ from state.errors import invalid
 from state.memory.exchange import everything, gathered
 from state.memory.lock import MemoryLock
 from state.records import (
+    ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -112,6 +113,11 @@ class MemoryStore:
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         with self:
             return self._tables.baselines.get(baseline_id)
+
+    def applies(self, apply_ids: Iterable[str]) -> dict[str, ApplyRecord]:
+        with self:
+            found = self._tables.applies
+            return {apply_id: found[apply_id] for apply_id in apply_ids if apply_id in found}
 
     def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
         with self:

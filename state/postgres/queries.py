@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from state.records import (
     UNTRACKED,
+    ApplyRecord,
     AttemptRecord,
     InstanceRecord,
     MarkRecord,
@@ -19,7 +20,8 @@ from state.rows import columns, decoder
 
 R = TypeVar("R", bound=Row)
 
-INSTANCE, ATTEMPT, OWED, SPEC, MARK = (
+APPLY, INSTANCE, ATTEMPT, OWED, SPEC, MARK = (
+    decoder(ApplyRecord),
     decoder(InstanceRecord),
     decoder(AttemptRecord),
     decoder(OwedRecord),
@@ -93,6 +95,7 @@ SELECT a.run_id, w.name FROM own JOIN reconciler.workspaces AS w ON w.workspace 
 CROSS JOIN unnest(%s::text[]) AS wanted (run_id)
 CROSS JOIN LATERAL (SELECT t.run_id FROM reconciler.attempts AS t
                     WHERE t.workspace = w.workspace AND t.run_id = wanted.run_id OFFSET 0) AS a"""
+APPLIES_SQL = rows_sql(ApplyRecord, "applies", "apply_id = ANY(%s)")
 META_SQL = "SELECT lineage, serial, base_url, created_at FROM reconciler.workspaces WHERE workspace = %s"
 NEWEST_SQL = (
     rows_sql(AttemptRecord, "attempts", "run_id IS NOT NULL AND gone_at IS NULL")

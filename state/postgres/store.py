@@ -25,6 +25,7 @@ from state.postgres.migrations import SCHEMA_VERSION
 from state.postgres.session import Facts, Session, connect
 from state.postgres.url import Target, parse
 from state.records import (
+    ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -73,13 +74,7 @@ class PostgresStore:
     """A :class:`state.store.Store` in a workspace of a database. Made by :func:`open_postgres`."""
 
     def __init__(
-        self,
-        target: Target,
-        base_url: str,
-        session: Session,
-        facts: Facts,
-        workspace: Workspace,
-        read_only: bool,
+        self, target: Target, base_url: str, session: Session, facts: Facts, workspace: Workspace, read_only: bool
     ) -> None:
         self.place = target.place
         self._target = target
@@ -124,6 +119,10 @@ class PostgresStore:
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         found = self._records(BaselineRecord, "baselines", "", baseline_id=baseline_id)
         return found[0] if found else None
+
+    def applies(self, apply_ids: Iterable[str]) -> dict[str, ApplyRecord]:
+        found = map(queries.APPLY, self._rows(queries.APPLIES_SQL, list(set(apply_ids))))
+        return {one.apply_id: one for one in found}
 
     def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
         return self._records(PlanActionRecord, "plan_actions", "seq", plan_id=plan_id)

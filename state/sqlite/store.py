@@ -24,6 +24,7 @@ from state.errors import (
     translated,
 )
 from state.records import (
+    ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -150,6 +151,10 @@ class SqliteStore:
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         found = self._rows(BaselineRecord, "baselines", "baseline_id = ?", [baseline_id])
         return found[0] if found else None
+
+    def applies(self, apply_ids: Iterable[str]) -> dict[str, ApplyRecord]:
+        wanted = json.dumps(list(apply_ids))
+        return {one.apply_id: one for one in self._rows(ApplyRecord, "applies", queries.among("apply_id"), [wanted])}
 
     def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
         return self._rows(PlanActionRecord, "plan_actions", "plan_id = ?", [plan_id])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from state.records import Phase
+from state.records import ApplyRecord, Phase
 from state.store import Store
 from state.writes import Put
-from tests.state.samples import attempt, event
+from tests.state.samples import T0, T1, attempt, event
 
 
 def test_attempts_come_by_address_and_number(store: Store) -> None:
@@ -32,3 +32,12 @@ def test_events_come_in_the_order_of_their_commits(store: Store) -> None:
     store.commit([Put(event("a", "run.a")), Put(event("x"))])
     assert [one.event_id for one in store.events()] == ["z", "y", "a", "x"]
     assert store.events("run.x") == [event("z"), event("x")]
+
+
+def test_commands_by_their_ids(store: Store) -> None:
+    first = ApplyRecord("apply-1", "apply", T0, "ann", "here", "plan-1", "sha256:1", "c0ffee", True)
+    second = ApplyRecord("apply-2", "import", T1, "ben", "there", git_dirty=False)
+    store.commit([Put(first), Put(second)])
+    assert store.applies(["apply-2", "apply-1", "apply-2", "apply-9"]) == {"apply-1": first, "apply-2": second}
+    assert store.applies(iter(["apply-1"])) == {"apply-1": first}
+    assert store.applies([]) == {}
