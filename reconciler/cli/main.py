@@ -23,6 +23,7 @@ COMMANDS = {
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
+    "download": ("download", "download", "Bring the files of runs that SUCCEEDED."),
     "state": ("state", "state", "Back up the state, restore a backup, move it elsewhere."),
     "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),
     "emulator": ("emulator", "emulator", "The built-in service, for any client on this machine."),

@@ -43,10 +43,11 @@ class Transport(Protocol):
         most_bytes: int = MOST_BYTES,
         json: object = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
         """``path`` below the base URL; ``seconds``: the whole exchange; ``most_bytes``: of the answer's body;
-        ``before_first_byte`` may raise NotNow.
+        ``headers``: beside our own; ``before_first_byte`` may raise NotNow.
         """
 
     def conceal(self, secrets: Iterable[str]) -> None:
@@ -114,6 +115,7 @@ class HttpTransport:
         most_bytes: int = MOST_BYTES,
         json: object = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
         """See :class:`Transport`."""
@@ -138,16 +140,16 @@ class HttpTransport:
                 self._base_url + path,
                 params=query,
                 json=json,
-                headers={"authorization": f"Bearer {self._api_key()}"},
+                headers={**(headers or {}), "authorization": f"Bearer {self._api_key()}"},
                 timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
                 extensions={"trace": trace},
             ) as response:
                 body = self._without_secrets(_read(response, most_bytes))
-            headers = {name.lower(): value for name, value in response.headers.items()}
+            answered = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
-            request_id = headers.get("x-request-id", "")
+            request_id = answered.get("x-request-id", "")
             _log.info("%s %s: %s, %.0f ms %s", method, path, response.status_code, elapsed * 1000, request_id)
-            return Answer(response.status_code, headers, body, elapsed)
+            return Answer(response.status_code, answered, body, elapsed)
         except TRANSPORT_ERRORS as error:
             _log.info("%s %s: %s, %s", method, path, type(error).__name__, "sent" if sent else "not sent")
             return NoAnswer(sent, type(error).__name__, f"{str(error) or 'no details'} ({self._base_url})")
