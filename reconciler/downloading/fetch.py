@@ -72,13 +72,13 @@ def fetch(wanted: Wanted, part: Path, means: Means) -> int:
     Raises ServiceUnreachable when the service or its storage does not give it, Stopped, OSError; the part stays.
     """
     link: Link | None = None
-    fruitless = expired = 0
-    first = True
+    fruitless = expired = told = 0
     while True:
         if means.stopped():
             raise Stopped
-        begun = _Part(part, means.gained, announce=first)
-        first = False
+        begun = _Part(part, means.gained)
+        if begun.size != told:  # what an earlier download has left, or what can't be continued
+            means.gained(begun.size - told)
         try:
             if wanted.size is not None and begun.size == wanted.size:
                 begun.sync()
@@ -105,6 +105,7 @@ def fetch(wanted: Wanted, part: Path, means: Means) -> int:
             means.sleep(pause if asked is None else asked)
         finally:
             begun.close()
+            told = begun.size
 
 
 def sha256_of(path: Path) -> str:
@@ -187,7 +188,7 @@ def _mark(answer: Stored) -> str:
 class _Part:
     """A part file, and beside it what is known of it: the mark, and how much is certainly on the disk."""
 
-    def __init__(self, path: Path, gained: Callable[[int], None], *, announce: bool) -> None:
+    def __init__(self, path: Path, gained: Callable[[int], None]) -> None:
         self._gained = gained
         self._notes = path.with_name(f"{path.name}.json")
         self.mark, durable = self._read()
@@ -200,8 +201,6 @@ class _Part:
         self._synced = self.size
         self.reached = self.size
         self._begun_at = self.size
-        if announce and self.size:
-            gained(self.size)
 
     @property
     def gain(self) -> int:
