@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,7 @@ from reconciler.downloading.fetch import Stopped
 
 Job = Callable[[], None]
 _LOOK_SECONDS: Final = 0.2
+_LEAVING_SECONDS: Final = 2.0  # for what is under way when a job has failed for all
 
 
 class Crew:
@@ -42,8 +44,8 @@ class Crew:
             raise Stopped
 
     def work(self) -> None:
-        """Carry out everything. Raises what a job raised, and KeyboardInterrupt, without waiting for the others: they
-        notice, or end with the process.
+        """Carry out everything. Raises what a job raised, and KeyboardInterrupt, without waiting long for the others:
+        they notice, or end with the process.
         """
         threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(self._size)]
         try:
@@ -58,6 +60,9 @@ class Crew:
             for _ in threads:
                 self._jobs.put((-1, next(self._numbers), None))
         if self._failure is not None:
+            until = time.monotonic() + _LEAVING_SECONDS
+            for thread in threads:
+                thread.join(max(0.0, until - time.monotonic()))
             raise self._failure
 
     def _serve(self) -> None:

@@ -22,7 +22,7 @@ from reconciler.dataframer.storage import Link, LinkBroken, LinkRefused, Storage
 from reconciler.model.errors import ServiceUnreachable
 
 _SYNCED_EACH: Final = 4 * 2**20  # bytes: what a kill may cost
-_WORTH: Final = 64 * 2**10  # bytes: a try that brings fewer counts as fruitless
+_WORTH: Final = 64 * 2**10  # bytes: a try that gets not so much farther counts as fruitless
 _FRUITLESS_TRIES: Final = 6
 _EXPIRED: Final = frozenset({400, 401, 403, 404, 410})  # storages differ in how they say that a link is over
 _NEW_LINKS: Final = 2
@@ -72,7 +72,7 @@ def fetch(wanted: Wanted, part: Path, means: Means) -> int:
     Raises ServiceUnreachable when the service or its storage does not give it, Stopped, OSError; the part stays.
     """
     link: Link | None = None
-    fruitless = expired = told = 0
+    fruitless = expired = told = farthest = 0
     while True:
         if means.stopped():
             raise Stopped
@@ -94,8 +94,8 @@ def fetch(wanted: Wanted, part: Path, means: Means) -> int:
             raise ServiceUnreachable(f"{wanted.name}: {problem}") from None
         except (LinkBroken, _Later) as problem:
             fruitless += 1
-            if begun.gain >= _WORTH:
-                fruitless = expired = 0
+            if begun.size >= farthest + _WORTH:  # what was begun anew has to get farther than before
+                fruitless, expired, farthest = 0, 0, begun.size
             if fruitless >= _FRUITLESS_TRIES:
                 raise ServiceUnreachable(
                     f"{wanted.name}: {problem}. What has arrived is kept; try again later"
@@ -200,12 +200,6 @@ class _Part:
         os.lseek(self._file, self.size, os.SEEK_SET)
         self._synced = self.size
         self.reached = self.size
-        self._begun_at = self.size
-
-    @property
-    def gain(self) -> int:
-        """Bytes that came since it was opened."""
-        return self.reached - self._begun_at
 
     def write(self, chunk: bytes) -> None:
         """Append."""
@@ -224,7 +218,7 @@ class _Part:
         os.lseek(self._file, 0, os.SEEK_SET)
         if self.size:
             self._gained(-self.size)
-        self.size = self._synced = self._begun_at = 0
+        self.size = self._synced = 0
         self.mark = mark
         self._write()
 

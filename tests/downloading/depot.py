@@ -101,7 +101,7 @@ class Depot:
             return _json(501, {"error": "this caller can't follow"})
         if found := re.fullmatch(r"/api/dataframer/runs/([^/]+)/files/download/", path):
             if number < self.packing or found[1] not in self.archives:
-                return _json(202, {})
+                return Said(202, b"{}", {"retry-after": "0"})
             size = len(self.archives[found[1]])
             return _json(200, {"download_url": self.signed(f"/storage/{found[1]}.zip"), "size_bytes": size})
         found = re.fullmatch(r"/api/dataframer/runs/([^/]+)/files/([^/]+)/download/", path)
@@ -162,7 +162,11 @@ def depot() -> Iterator[Depot]:
         def log_message(self, format: str, *args: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that went away is what some tests are about."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     made.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))

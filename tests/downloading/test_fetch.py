@@ -230,6 +230,8 @@ FAILURES: dict[str, tuple[Callable[[Get], Said | None], dict[str, Any], str]] = 
     "always busy": (refuses(503), {}, "HTTP 503"),
     "no such method": (refuses(405), {}, "HTTP 405"),
     "never a byte": (lambda get: Said(200, CONTENT, cut=0), {}, "RemoteProtocolError"),
+    "always cut": (lambda get: Said(200, CONTENT, {"etag": '"x"'}, cut=90_000), {}, "RemoteProtocolError"),
+    "cut without a mark": (lambda get: Said(200, CONTENT, cut=90_000), {}, "RemoteProtocolError"),
     "a loop": (lambda get: Said(302, headers={"location": f"{get.path}?signature={SIGNATURE}"}), {}, "too often"),
     "to the clear": (
         lambda get: Said(302, headers={"location": f"http://example.com/?signature={SIGNATURE}"}), {}, "not encrypted",
