@@ -25,6 +25,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "reconciler", "reconciler.model", "reconciler.dataframer", "state.records", "state.rules", "state.writes",
     ),
     "reconciler.applying": ("reconciler.model", "reconciler.dataframer", "state"),
+    "reconciler.downloading": (
+        "reconciler", "reconciler.clock", "reconciler.model", "reconciler.dataframer", "state.records",
+    ),
+    "reconciler.outputs": EVERYTHING,
     "reconciler.views": (
         "reconciler", "reconciler.model", "reconciler.views", "state.records", "state.history",
     ),

@@ -24,6 +24,7 @@ COMMANDS = {
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
+    "download": ("download", "download", "Bring the files of runs that SUCCEEDED."),
     "history": ("history", "history", "Show what happened: when, who, from which commit, at what cost."),
     "state": ("state", "state", "Look into the state, rename and forget addresses, back it up, move it."),
     "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),

@@ -42,10 +42,11 @@ class Transport(Protocol):
         most_bytes: int = MOST_BYTES,
         json: object = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
         """``path`` below the base URL; ``seconds``: the whole exchange; ``most_bytes``: of the answer's body;
-        ``before_first_byte`` may raise NotNow.
+        ``headers``: beside our own; ``before_first_byte`` may raise NotNow.
         """
 
     def conceal(self, secrets: Iterable[str]) -> None:
@@ -113,6 +114,7 @@ class HttpTransport:
         most_bytes: int = MOST_BYTES,
         json: object = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
         """See :class:`Transport`."""
@@ -138,18 +140,18 @@ class HttpTransport:
                 self._base_url + path,
                 params=query,
                 json=json,
-                headers={"authorization": f"Bearer {self._api_key()}"},
+                headers={**(headers or {}), "authorization": f"Bearer {self._api_key()}"},
                 timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
                 extensions={"trace": trace},
             ) as response:
                 body = self._without_secrets(_read(response, most_bytes))
-            headers = {name.lower(): value for name, value in response.headers.items()}
+            answered = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
-            known_as = self._without_secrets(wirelog.request_id(headers).encode()).decode("utf-8", "replace")
+            known_as = self._without_secrets(wirelog.request_id(answered).encode()).decode("utf-8", "replace")
             wirelog.answered(method, path, response.status_code, elapsed, known_as)
             size = int(response.request.headers.get("content-length", "0"))
             wirelog.sizes(method, path, size, response.num_bytes_downloaded, len(body), opened)
-            return Answer(response.status_code, headers, body, elapsed)
+            return Answer(response.status_code, answered, body, elapsed)
         except TRANSPORT_ERRORS as error:
             wirelog.failed(method, path, error, sent, time.monotonic() - started)
             return NoAnswer(sent, type(error).__name__, f"{str(error) or 'no details'} ({self._base_url})")
