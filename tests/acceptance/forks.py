@@ -32,11 +32,21 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL = [sys.executable, "-m", "reconciler"]
 _LENGTH = struct.Struct("!I")
 # Imported by the commands when they are needed, or by these libraries.
-_THEIRS = ("deepdiff", "getpass", "httpcore", "httpx", "platformdirs", "psycopg", "pydantic", "rich.live", "sqlite_utils")
+_THEIRS = (
+    "deepdiff",
+    "getpass",
+    "httpcore",
+    "httpx",
+    "platformdirs",
+    "psycopg",
+    "pydantic",
+    "rich.live",
+    "sqlite_utils",
+)
 
 
 def can_fork(command: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Whether a fork is the same as this command: ``python -m reconciler …`` with nothing that Python reads at start."""
+    """Whether a fork does the same: ``python -m reconciler …``, with nothing else for Python to read at its start."""
     fresh = bool(os.environ.get("RECONCILER_TEST_FRESH"))
     return not fresh and list(command[:3]) == REAL and _at_start(env) == _at_start(_environment())
 
