@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.applying.author import Author
-from reconciler.applying.rows import new_attempt, new_instance
+from reconciler.applying.rows import new_attempt, new_instance, overridden
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import imported, observation
@@ -39,11 +39,6 @@ class Prepared:
 
     attempt: AttemptRecord
     action: Action
-
-
-def override_digest(limit: str) -> str:
-    """What stands for an override among the actions of a saved plan."""
-    return f"override:{limit}"
 
 
 class Recorder:
@@ -198,13 +193,9 @@ class Recorder:
 
     def override(self, override: Override) -> None:
         """A person lets this plan pass a soft limit. A plan that is applied again keeps it."""
-        plan, now = self._plan, self._now()
-        message = f"{override.name}: {override.reason}"
-        writes: list[Write] = [self._event("override", None, message)]
-        if plan is not None:
-            digest = override_digest(override.name)
-            key = f"{plan.plan_id}:{digest}"
-            writes.append(Put(PlanActionRecord(key, plan.plan_id, digest, address="", done_at=now)))
+        writes: list[Write] = [self._event("override", None, f"{override.name}: {override.reason}")]
+        if self._plan is not None:
+            writes.append(Put(overridden(self._plan.plan_id, override, self._now())))
         self._store.commit(writes)
 
     def note(self, kind: str, message: str) -> None:

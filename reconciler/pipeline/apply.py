@@ -9,8 +9,8 @@ from functools import partial
 from reconciler import safekeeping
 from reconciler.applying.apply import apply
 from reconciler.applying.interruption import Interruption
-from reconciler.applying.record import override_digest
 from reconciler.applying.rescue import Rescued
+from reconciler.applying.rows import override_digest
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Settler
 from reconciler.applying.submission import Pace

@@ -32,7 +32,7 @@ def test_a_run_is_adopted_once(project: Project, service: FakeService) -> None:
 
 def test_a_working_run_is_followed(project: Project, service: FakeService) -> None:
     existing = service.add_run(BODY, "PENDING")
-    existing.polls = 2
+    existing.polls = 8
     project.declare(run("a"), block(existing.id))
     assert "1 imported. 1 succeeded." in project.apply().stdout
 

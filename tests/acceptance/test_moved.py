@@ -106,7 +106,7 @@ def test_a_working_run_moves_and_is_followed(project: Project, service: FakeServ
     service.polls = None
     project.declare(run("a"))
     project.apply("--no-wait")
-    service.run_of(10).polls = 2
+    service.run_of(10).polls = 6
     project.declare(run("b"), block("run.a", "run.b"))
     done = project.apply()
     assert "Apply complete: 1 moved. 1 succeeded." in done.stdout
