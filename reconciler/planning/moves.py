@@ -93,7 +93,7 @@ class _Paths:
         while step := self._step(now):
             now, last = step
             if now in seen:
-                return _error("Moves in a circle", " → ".join([*seen, now]), last)
+                return _error("Moves in a circle", f"{' → '.join([*seen, now])}.", last)
             seen.append(now)
         return None if last is None else (now, last)
 
