@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import mode_options, open_project, planning_options
+from reconciler.cli.options import mode_options, open_project, planning_options, project_options
 from reconciler.cli.perform import How, applying_options, perform
 from reconciler.cli.session import Session, pass_session
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("planfile", required=False, type=click.Path(path_type=Path))
 @applying_options
+@project_options
 @mode_options
 @planning_options
 @click.pass_context
@@ -60,6 +61,7 @@ def apply(
 
 @click.command()
 @applying_options
+@project_options
 @planning_options
 @click.pass_context
 @pass_session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import mode_options, open_project, planning_options
+from reconciler.cli.options import mode_options, open_project, planning_options, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are planned.")
 @click.option("--offline", is_flag=True, help="No network and no key: against the records alone.")
+@project_options
 @mode_options
 @planning_options
 @click.pass_context
