@@ -10,12 +10,13 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reconciler.config.positions import MULTILINE, STRINGS, Lines
+from reconciler.config.positions import Path as Keys
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.errors import ConfigurationError
 
@@ -36,11 +37,15 @@ _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)",
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One parsed file; ``file`` is its path relative to the project."""
+    """One parsed file; ``file`` is its path relative to the project. Of a table in which variables were substituted,
+    ``references`` has what is written there, and ``broken`` the places where that failed: told already.
+    """
 
     file: str
     text: str
     table: dict[str, Any]
+    references: Mapping[Keys, str] = field(default_factory=dict)
+    broken: frozenset[Keys] = frozenset()
 
     @property
     def is_root(self) -> bool:
@@ -55,17 +60,23 @@ class Loaded:
     root: Path
     documents: tuple[Document, ...]
     diagnostics: tuple[Diagnostic, ...]
+    environment: Document | None = None  # environments/NAME.toml
+
+    @property
+    def top(self) -> Document | None:
+        """The project's reconciler.toml."""
+        return next((document for document in self.documents if document.is_root), None)
 
 
 def load(root: Path) -> Loaded:
-    """Read and parse a project. Raises ConfigurationError where there is none."""
+    """Read and parse a project; its environment is none yet. Raises ConfigurationError where there is no project."""
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
     for path in project_files(root):
         if isinstance(path, OSError):
             diagnostics.append(unreadable(Path(path.filename).relative_to(root).as_posix(), path))
             continue
-        read = read_file(path, path.relative_to(root).as_posix())
+        read = read_document(path, path.relative_to(root).as_posix())
         if isinstance(read, Document):
             documents.append(read)
         else:
@@ -91,8 +102,8 @@ def project_files(root: Path) -> Iterator[Path | OSError]:
     yield from sorted(found)
 
 
-def read_file(path: Path, file: str) -> Document | Diagnostic:
-    """One file; ``file`` is how it is called in what is told of it."""
+def read_document(path: Path, file: str) -> Document | Diagnostic:
+    """One file, or why it can't be read. ``file``: what it is called in messages."""
     try:
         file.encode()
     except UnicodeEncodeError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.config.canonical import WouldChange, canonical
-from reconciler.config.load import Document, project_files, read_bytes, read_file, unreadable
+from reconciler.config.load import Document, project_files, read_bytes, read_document, unreadable
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 
 STANDARD_INPUT = "<stdin>"
@@ -55,7 +55,7 @@ def project_rewritings(root: Path) -> Iterator[Rewriting | Diagnostic]:
 def file_rewriting(path: Path, file: str) -> Rewriting | Diagnostic:
     """One file, called ``file`` in what is told of it."""
     try:
-        return _rewriting(path, file, read_file(path, file), path.read_bytes())
+        return _rewriting(path, file, read_document(path, file), path.read_bytes())
     except OSError as problem:
         return unreadable(file, problem)
 

@@ -1,0 +1,39 @@
+"""``--env NAME``: environments/NAME.toml, read over settings of reconciler.toml and values of variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from reconciler.config.load import Document, read_document
+from reconciler.model.address import NAME
+from reconciler.model.diagnostics import Diagnostic, Severity, Source
+from reconciler.model.errors import ConfigurationError, UsageError
+
+FOLDER: Final = "environments"
+TABLES: Final = ("api", "state", "apply", "limits", "variables")
+_RESERVED: Final = "emulator"  # its default state would be that of the emulator
+
+
+def read_environment(root: Path, name: str) -> Document | Diagnostic:
+    """The file of an environment. Raises UsageError for what is no name, ConfigurationError where there is no file."""
+    if NAME.fullmatch(name) is None:
+        raise UsageError(f"--env {name!r} is no name: letters, digits, _ and -, not starting with a digit or -.")
+    if name == _RESERVED:
+        raise UsageError(f'--env {name}: this name is reserved, for the emulator. Use another, such as "local".')
+    path = root / FOLDER / f"{name}.toml"
+    file = f"{FOLDER}/{name}.toml"
+    if not path.exists() and not path.is_symlink():
+        there = sorted(found.stem for found in (root / FOLDER).glob("*.toml"))
+        raise ConfigurationError(
+            [
+                Diagnostic(
+                    Severity.ERROR,
+                    "No such environment",
+                    f"There is no {file}. There {'are' if len(there) > 1 else 'is'}: {', '.join(there) or 'none'}.",
+                    "Write the file, or name another with --env.",
+                    source=Source(file),
+                )
+            ]
+        )
+    return read_document(path, file)
