@@ -17,6 +17,7 @@ COMMANDS = {
     "init": ("init", "init", "Write a commented reconciler.toml into a folder."),
     "validate": ("validate", "validate", "Check the project's files, offline."),
     "fmt": ("fmt", "fmt", "Bring the project's files into canonical form."),
+    "schema": ("schema", "schema", "Print the JSON Schema of the project's files, for editors."),
     "plan": ("plan", "plan", "Show what would be done, and change nothing."),
     "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
     "import": ("imports", "import_", "Adopt runs that exist already."),
