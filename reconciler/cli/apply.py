@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import Duration, open_project, plan_options, planning_options
+from reconciler.cli.options import Duration, open_project, plan_options, planning_options, project_options
 from reconciler.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--lock-timeout", type=Duration(), default=0.0, metavar="TIME", help="Wait so long for the state's lock.")
 @click.option("--parallelism", type=click.IntRange(1, 1000), metavar="N", help="Submissions in flight at once.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one object a line.")
+@project_options
 @planning_options
 @click.pass_context
 @pass_session

@@ -68,13 +68,22 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("-C", "root", default=".", metavar="DIR", help="The project's folder (default: this one).")
+@click.option("--env", "environment", metavar="NAME", help="Read environments/NAME.toml over the settings.")
 @click.option("--state", "state_url", metavar="URL", help="The state, instead of the one that the project names.")
 @click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR in the environment.")
 @click.option("--quiet", is_flag=True, help="Only what was asked for, and errors.")
 @click.option("-v", "--verbose", count=True, help="Log every request to standard error; -vv logs more.")
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context
-def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, quiet: bool, verbose: int) -> None:
+def cli(
+    ctx: click.Context,
+    root: str,
+    environment: str | None,
+    state_url: str | None,
+    no_color: bool,
+    quiet: bool,
+    verbose: int,
+) -> None:
     """Keep Dataframer generation runs as declared: plan, review, apply - and buy each once.
 
     \b
@@ -84,7 +93,8 @@ def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, qu
       reconciler apply              do it
     """
     session: Session = ctx.obj
-    session.root, session.state_url, session.no_color, session.quiet = Path(root), state_url, no_color, quiet
+    session.root, session.environment, session.state_url = Path(root), environment, state_url
+    session.no_color, session.quiet = no_color, quiet
     if verbose:
         log_to_stderr(verbose)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,6 +12,7 @@ import click
 from reconciler.cli.session import Session
 
 if TYPE_CHECKING:
+    from reconciler.config.variables import Given
     from reconciler.pipeline.plan import PlanOptions
     from reconciler.project import Project
 
@@ -21,7 +23,46 @@ def open_project(session: Session) -> Project:
     """The project of this invocation. Raises ConfigurationError with everything that is wrong."""
     from reconciler.project import read_project
 
-    return read_project(session.root, os.environ, session.state_url)
+    return read_project(session.root, os.environ, session.state_url, given(session))
+
+
+def given(session: Session) -> Given:
+    """What the command line says of the project."""
+    from reconciler.config.variables import Given
+
+    return Given(session.environment, session.variables, session.variable_files)
+
+
+def project_options(command: _Command) -> _Command:
+    """What a project may be told, wherever one is opened; kept in the session."""
+
+    def variables(ctx: click.Context, _: click.Parameter, values: tuple[str, ...]) -> None:
+        ctx.ensure_object(Session).variables = values
+
+    def files(ctx: click.Context, _: click.Parameter, values: tuple[Path, ...]) -> None:
+        ctx.ensure_object(Session).variable_files = values
+
+    for decorate in (
+        click.option(
+            "--var-file",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            expose_value=False,
+            callback=files,
+            help="Values of variables, in TOML; may be repeated.",
+        ),
+        click.option(
+            "--var",
+            multiple=True,
+            metavar="NAME=VALUE",
+            expose_value=False,
+            callback=variables,
+            help="The value of a variable; may be repeated.",
+        ),
+    ):
+        command = decorate(command)
+    return command
 
 
 def planning_options(command: _Command) -> _Command:

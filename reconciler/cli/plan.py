@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import open_project, plan_options, planning_options
+from reconciler.cli.options import open_project, plan_options, planning_options, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
 
@@ -18,6 +18,7 @@ from reconciler.cli.session import Session, pass_session
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are planned.")
 @click.option("--offline", is_flag=True, help="No network and no key: against the records alone.")
+@project_options
 @planning_options
 @click.pass_context
 @pass_session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import open_project
+from reconciler.cli.options import open_project, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--accept-missing", is_flag=True, help="Record runs as gone, however many are missing at once.")
+@project_options
 @pass_session
 def refresh(session: Session, accept_missing: bool) -> None:
     """Ask the service for every recorded run, and record how it stands. Changes nothing on the service.
@@ -38,6 +39,7 @@ def refresh(session: Session, accept_missing: bool) -> None:
 @click.command()
 @click.argument("planfile", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@project_options
 @pass_session
 def show(session: Session, planfile: Path | None, as_json: bool) -> None:
     """Show a saved plan, or the state.
@@ -73,6 +75,7 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
 @click.command()
 @click.argument("address", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@project_options
 @pass_session
 def output(session: Session, address: str | None, as_json: bool) -> None:
     """Show recorded runs as data for scripts: ids, statuses, samples, costs, files.

@@ -25,6 +25,9 @@ class Session:
 
     root: Path = field(default_factory=Path)
     state_url: str | None = None
+    environment: str | None = None
+    variables: tuple[str, ...] = ()  # NAME=VALUE
+    variable_files: tuple[Path, ...] = ()
     no_color: bool = False
     quiet: bool = False
 

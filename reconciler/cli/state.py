@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import Duration, open_project
+from reconciler.cli.options import Duration, open_project, project_options
 from reconciler.cli.session import Session, pass_session
 from reconciler.cli.transfer import pull, push
 
@@ -30,6 +30,7 @@ state.add_command(push)
 @state.command()
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Into this file, which must not exist.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@project_options
 @pass_session
 def backup(session: Session, out: Path | None, dry_run: bool) -> None:
     """Back the state up, also while others work on it. Backups that are made by hand are never dropped.
@@ -56,6 +57,7 @@ def backup(session: Session, out: Path | None, dry_run: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be restored and lost.")
 @click.option("--list", "as_list", is_flag=True, help="Only list the backups, newest first.")
 @click.option("--lock-timeout", type=Duration(), default=0.0, metavar="TIME", help="Wait so long for the state's lock.")
+@project_options
 @pass_session
 def restore(session: Session, file: Path | None, dry_run: bool, as_list: bool, lock_timeout: float) -> None:
     """Put a backup in the place of the state. Without FILE: the newest that was not made by a restore.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
-from reconciler.config.load import Document, read_document
+from reconciler.config.load import Document, Loaded, read_document
 from reconciler.model.address import NAME
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.errors import ConfigurationError, UsageError
@@ -15,16 +15,18 @@ TABLES: Final = ("api", "state", "apply", "limits", "variables")
 _RESERVED: Final = "emulator"  # its default state would be that of the emulator
 
 
-def read_environment(root: Path, name: str) -> Document | Diagnostic:
-    """The file of an environment. Raises UsageError for what is no name, ConfigurationError where there is no file."""
+def with_environment(loaded: Loaded, name: str) -> Loaded:
+    """The project with the file of an environment, or with the reason why that can't be read. Raises UsageError for
+    what is no name, ConfigurationError where there is no file.
+    """
     if NAME.fullmatch(name) is None:
         raise UsageError(f"--env {name!r} is no name: letters, digits, _ and -, not starting with a digit or -.")
     if name == _RESERVED:
         raise UsageError(f'--env {name}: this name is reserved, for the emulator. Use another, such as "local".')
-    path = root / FOLDER / f"{name}.toml"
+    path = loaded.root / FOLDER / f"{name}.toml"
     file = f"{FOLDER}/{name}.toml"
     if not path.exists() and not path.is_symlink():
-        there = sorted(found.stem for found in (root / FOLDER).glob("*.toml"))
+        there = sorted(found.stem for found in (loaded.root / FOLDER).glob("*.toml"))
         raise ConfigurationError(
             [
                 Diagnostic(
@@ -36,4 +38,7 @@ def read_environment(root: Path, name: str) -> Document | Diagnostic:
                 )
             ]
         )
-    return read_document(path, file)
+    read = read_document(path, file)
+    if isinstance(read, Document):
+        return replace(loaded, environment=read)
+    return replace(loaded, diagnostics=(*loaded.diagnostics, read))

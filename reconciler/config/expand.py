@@ -15,8 +15,9 @@ from reconciler.config.layers import Declared, Layer, Values, in_force, laid_ove
 from reconciler.config.load import Document, Loaded
 from reconciler.config.matrix import points
 from reconciler.config.positions import Lines, Path, locate
-from reconciler.config.variants import EXPANDING, WAYS, Variant, keyed, name_of, shards
+from reconciler.config.variants import EXPANDING, WAYS, Variant, can_shard, keyed, name_of, shards
 from reconciler.model.address import NAME, format_address
+from reconciler.model.diagnostics import Severity
 
 _NO_FIELDS = frozenset({*EXPANDING, "shard_size", "depends_on"})
 
@@ -28,8 +29,7 @@ class Declaration:
     name: str
     own: Layer
     instances: tuple[Declared, ...]
-    expands: bool = False
-    broken: bool = False  # instances may be missing
+    broken: bool = False  # instances may be missing, because of an error that is told
 
     @property
     def is_keyed(self) -> bool:
@@ -83,8 +83,10 @@ def _declaration(
     base, layers = laid_over(below, fields), (own, *weaker)
     variants, problems = _variants(own, base, layers)
     findings.extend(problems)
+    broken = any(problem.severity is Severity.ERROR for problem in problems)
+    broken = broken or any(layer.document.broken for layer in layers)
     if variants is None:
-        return Declaration(name, own, (Declared(format_address(name), layers, base),), broken=bool(problems))
+        return Declaration(name, own, (Declared(format_address(name), layers, base),), broken=broken)
     instances: list[Declared] = []
     above: tuple[Layer, ...] | None = None
     for variant in variants:
@@ -92,7 +94,10 @@ def _declaration(
             above, together = variant.layers, (*variant.layers, *layers)
             values = laid_over(base, variant.values)
         instances.append(Declared(format_address(name, variant.key), together, values))
-    return Declaration(name, own, tuple(instances), expands=True, broken=bool(problems))
+    broken = broken or (
+        "shard_size" in own.table and not can_shard(own.table["shard_size"], base.get("number_of_samples"))
+    )
+    return Declaration(name, own, tuple(instances), broken=broken)
 
 
 def _variants(own: Layer, base: Values, layers: tuple[Layer, ...]) -> tuple[Sequence[Variant] | None, list[Finding]]:

@@ -69,12 +69,17 @@ def keyed(own: Layer) -> tuple[list[Variant], list[Finding]]:
     return found, wrong
 
 
+def can_shard(size: Any, samples: Any) -> bool:
+    """Whether the numbers are right; where they are not, that is told elsewhere."""
+    numbers = all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in (size, samples))
+    return numbers and bool(size <= MAX_SAMPLES)
+
+
 def shards(own: Layer, size: Any, samples: Any, deciding: Layer | None) -> tuple[Sequence[Variant], list[Finding]]:
-    """``shard_size``: runs of so many samples each, the last one of what is left. Wrong types are told elsewhere, and
-    give one shard. ``deciding``: the layer that says how many samples there are in all.
+    """``shard_size``: runs of so many samples each, the last one of what is left; one shard where the numbers are
+    wrong. ``deciding``: the layer that says how many samples there are in all.
     """
-    right = all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in (size, samples))
-    if deciding is None or not right or size > MAX_SAMPLES:
+    if deciding is None or not can_shard(size, samples):
         return [Variant("0")], []
     count = -(-samples // size)
     if count > MAX_INSTANCES:
