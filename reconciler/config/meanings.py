@@ -119,23 +119,44 @@ RUN: Final = {
         "The model that writes the samples. The service's default changes over time: declare it."
     ),
     "outline_model": Meaning("The model that drafts outlines."),
-    "revision_model": Meaning("The model that revises. Needs `revision_types` or `filtering_types`."),
-    "revision_types": Meaning("What revisions look at. `distinguishability` needs a spec with a seed dataset."),
-    "filtering_types": Meaning("What samples are dropped for."),
-    "max_revision_cycles": Meaning("How often a sample is revised. Needs `revision_types` or `filtering_types`."),
-    "seed_shuffling_level": Meaning("How seeds are shuffled."),
-    "max_examples_in_prompt": Meaning("How many examples a prompt holds."),
-    "unified_multifield": Meaning("Whether all fields of a sample are written at once."),
-    "generation_thinking_budget": Meaning("Tokens for thinking. Needs a `generation_model` that ends in `-thinking`."),
-    "outline_thinking_budget": Meaning("Tokens for thinking. Needs an `outline_model` that ends in `-thinking`."),
-    "revision_thinking_budget": Meaning("Tokens for thinking. Needs a `revision_model` that ends in `-thinking`."),
+    "revision_model": Meaning("The model for revisions and filtering. Needs `revision_types` or `filtering_types`."),
+    "revision_types": Meaning(
+        "What revisions look at: `coherence_flow` (format and flow), `consistency` (contradictions),"
+        " `distinguishability` (the style of the seeds; the spec needs a seed dataset), `conformance` (the properties"
+        " asked for)."
+    ),
+    "filtering_types": Meaning(
+        "Gates: samples with severe faults of format (`structural`), or without the properties asked for"
+        " (`conformance`), are generated again."
+    ),
+    "max_revision_cycles": Meaning(
+        "How many rounds of revision there are. 2 or 3 suit complex documents. Needs `revision_types` or"
+        " `filtering_types`."
+    ),
+    "seed_shuffling_level": Meaning("How seed examples are shuffled between samples."),
+    "max_examples_in_prompt": Meaning(
+        "Seed examples in a prompt at most, instead of as many as fit into 10,000 tokens."
+    ),
+    "unified_multifield": Meaning("All fields of a sample at once rather than one by one, which costs less."),
+    "generation_thinking_budget": Meaning(
+        "Tokens for extended thinking. Needs a `generation_model` that ends in `-thinking`."
+    ),
+    "outline_thinking_budget": Meaning(
+        "Tokens for extended thinking. Needs an `outline_model` that ends in `-thinking`."
+    ),
+    "revision_thinking_budget": Meaning(
+        "Tokens for extended thinking. Needs a `revision_model` that ends in `-thinking`."
+    ),
     "databricks_client_id": Meaning("Where this credential is found; for `databricks/` models, with the other two."),
     "databricks_client_secret": Meaning(
         "Where this credential is found; for `databricks/` models, with the other two."
     ),
     "databricks_api_base": Meaning("Where this address is found; for `databricks/` models, with the other two."),
-    "skip_outline": Meaning("No outlines; `outline_model` and `outline_thinking_budget` are moot then."),
-    "tools": Meaning("Tools that the model may use."),
+    "skip_outline": Meaning(
+        "A draft in one call, without outline and parts: faster and cheaper, not for very long documents."
+        " `outline_model` and `outline_thinking_budget` are moot then."
+    ),
+    "tools": Meaning("Tools for the model: `calculator` verifies numbers, and roughly doubles cost and time."),
     "enable_revisions": Meaning(
         "Deprecated. Alone and true it stands for all revision types and structural filtering; next to `revision_types`"
         " or `filtering_types` it is an error."

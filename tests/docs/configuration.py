@@ -14,6 +14,7 @@ from reconciler.config import meanings
 from reconciler.config.meanings import Meaning
 from reconciler.config.models import PATTERN_WORDS, UNBOUNDED
 from reconciler.config.schema import keys
+from reconciler.dataframer.fields import MODEL_FIELDS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "configuration.md"
 _PLACE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -60,7 +61,8 @@ def _table(name: str) -> str:
     for key, schema in _keys(name):
         meaning = _MEANINGS[name][key]
         default = (f"`{meaning.default}`" if meaning.default else "",) if len(rows[0]) == 4 else ()
-        rows.append((f"`{key}`", _allowed(schema), *default, meaning.text))
+        allowed = "the name of a model" if key in MODEL_FIELDS else _allowed(schema)
+        rows.append((f"`{key}`", allowed, *default, meaning.text))
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
 
 
@@ -75,7 +77,10 @@ def _keys(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _allowed(schema: Mapping[str, Any]) -> str:
     """What a value may be, in words."""
-    if "anyOf" in schema:
+    kinds = [option.get("type") for option in schema.get("anyOf", ())]
+    if {"string", "boolean", "integer"}.issubset(kinds):
+        return "a value, or a list of values" if "array" in kinds else "a value"
+    if kinds:
         return ", or ".join(dict.fromkeys(_allowed(option) for option in schema["anyOf"]))
     if "enum" in schema or "const" in schema:
         return ", ".join(f'`"{word}"`' for word in schema.get("enum", [schema.get("const")]))
@@ -84,7 +89,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
             return _OBJECTS.get(schema.get("title", ""), "a table of `KEY = { … }`")
         case "array":
             items = _allowed(schema["items"])
-            plural = {"a text": "texts", "tables": "tables"}.get(items, items)
+            plural = {"a text": "texts", "a value": "values"}.get(items, items)
             return f"a list of {plural}"
         case "integer" | "number":
             if "minimum" not in schema:
