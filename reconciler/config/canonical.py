@@ -80,13 +80,11 @@ def _comments(text: str) -> list[str]:
 def _lines(statements: list[_Statement]) -> Iterator[str]:
     """One blank line above each table and the comments that belong to it; elsewhere the author's, one at most."""
     leads = _leads(statements)
-    columns = _columns(statements)
     for n, statement in enumerate(statements):
         after_header = n > 0 and statements[n - 1].is_header
         if n and (leads[n] or (statement.blank and not (after_header and statement.text))):
             yield ""
-        behind = statement.comment and f"{' ' * (columns[n] - len(statement.text))}{statement.comment}"
-        yield f"{statement.text}{behind}"
+        yield f"{statement.text}{' ' if statement.text and statement.comment else ''}{statement.comment}"
 
 
 def _leads(statements: list[_Statement]) -> list[bool]:
@@ -99,23 +97,6 @@ def _leads(statements: list[_Statement]) -> list[bool]:
                 first -= 1
             leads[first] = True
     return leads
-
-
-def _columns(statements: list[_Statement]) -> list[int]:
-    """Where each comment starts: one blank after the text; those of adjacent lines below one another."""
-    columns = [len(statement.text) + 1 if statement.text else 0 for statement in statements]
-    first = 0
-    for n in range(len(statements) + 1):
-        if n < len(statements) and _aligns(statements[n]) and not (statements[n].blank and n > first):
-            continue
-        widest = max(columns[first:n], default=0)
-        columns[first:n] = [widest] * (n - first)
-        first = n if n < len(statements) and _aligns(statements[n]) else n + 1
-    return columns
-
-
-def _aligns(statement: _Statement) -> bool:
-    return bool(statement.text and statement.comment) and not statement.is_header and "\n" not in statement.text
 
 
 class _Reader:
