@@ -20,6 +20,7 @@ from reconciler.config import meanings, models
 from reconciler.config.schema import SCHEMA_FILE, schema, schema_text
 from reconciler.dataframer.catalogue import catalogue
 from reconciler.dataframer.fields import RUN_FIELDS, SECRET_FIELDS
+from reconciler.project import check_project
 from tests.acceptance.invalid_cases import INVALID, Invalid
 from tests.acceptance.project import HEAD
 
@@ -268,6 +269,13 @@ def test_init_writes_it_and_names_it_on_the_first_line(tmp_path: Path, options: 
     first = (tmp_path / "reconciler.toml").read_text("utf-8").partition("\n")[0]
     assert first == f"#:schema ./{SCHEMA_FILE}"
     assert (tmp_path / SCHEMA_FILE).read_text("utf-8") == schema_text()
+
+
+def test_what_init_writes_is_valid_and_has_limits(tmp_path: Path) -> None:
+    CliRunner().invoke(cli, ["-C", str(tmp_path), "init"], obj=Session())
+    found = check_project(tmp_path)
+    assert found.valid
+    assert {limit.name for limit in found.settings.limits} == {"max_new_samples", "max_cancel"}
 
 
 def test_init_leaves_a_project_that_exists_alone(tmp_path: Path) -> None:
