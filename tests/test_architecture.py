@@ -19,7 +19,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.dataframer": ("reconciler", "reconciler.model", "state.records", "state.rules", "state.writes"),
     "reconciler.dataframer.emulator": ("reconciler.dataframer.emulator",),
     "reconciler.config": (
-        "reconciler.model", "reconciler.dataframer.fields", "reconciler.dataframer.catalogue", "state.postgres.url",
+        "reconciler", "reconciler.model", "reconciler.dataframer.fields", "reconciler.dataframer.catalogue",
+        "state.postgres.url",
     ),
     "reconciler.planning": (
         "reconciler", "reconciler.model", "reconciler.dataframer", "state.records", "state.rules", "state.writes",

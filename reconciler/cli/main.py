@@ -16,6 +16,8 @@ from reconciler.cli.session import Session
 COMMANDS = {
     "init": ("init", "init", "Write a commented reconciler.toml into a folder."),
     "validate": ("validate", "validate", "Check the project's files, offline."),
+    "fmt": ("fmt", "fmt", "Bring the project's files into canonical form."),
+    "schema": ("schema", "schema", "Print the JSON Schema of the project's files, for editors."),
     "plan": ("plan", "plan", "Show what would be done, and change nothing."),
     "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
     "destroy": ("apply", "destroy", "End everything that is recorded."),
