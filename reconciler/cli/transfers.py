@@ -107,13 +107,14 @@ class LiveTransfers:
         if self._progress is None:
             from rich.console import Console
             from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.table import Column
 
             console = Console(
                 file=getattr(sys.stdout, "raw", None), no_color=not self._paint.enabled, highlight=False, markup=False
             )
             self._progress = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=None),
+                TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+                BarColumn(),
                 DownloadColumn(),
                 TimeRemainingColumn(),
                 console=console,

@@ -1,8 +1,10 @@
 """Runs into folders: what is there already, what has to be fetched, and the fetching of it by several threads.
 
 A run that lists its files is fetched file by file: each has an id, a name and a size that never change, so each can be
-resumed, checked and fetched again alone. The archive of the whole run is the way where it lists none: its bytes
-change when the run is evaluated, so it can be checked only by what is in it, and one broken file costs all of it.
+resumed, checked and fetched again alone. The archive of the whole run changes when the run is evaluated, so it can be
+checked only by what is in it, and one broken file costs all of it. It is the way where a run lists no files; and where
+it lists very many, for which two requests each would take longer than the files: what is listed is taken out of it,
+and if that is not all in it, the files are fetched one by one after all.
 """
 
 from __future__ import annotations
@@ -17,11 +19,11 @@ from typing import Any, Final
 
 from reconciler.clock import now
 from reconciler.dataframer.client import Client
-from reconciler.dataframer.parse import usable_id
 from reconciler.downloading import provenance
 from reconciler.downloading.crew import Crew
 from reconciler.downloading.fetch import Means, Stopped, Wanted, fetch, sha256_of
-from reconciler.downloading.names import UnsafeName, placed, short_digest
+from reconciler.downloading.listing import Listed, as_listed, listed
+from reconciler.downloading.names import UnsafeName, short_digest
 from reconciler.downloading.packing import packed
 from reconciler.downloading.provenance import FileRecord, Origin
 from reconciler.downloading.shelf import FILES, Found, Shelf
@@ -32,6 +34,7 @@ from reconciler.model.run import Run, RunStatus
 
 Tell = Callable[[DownloadEvent], None]
 _LARGEST_FILE: Final = 64 * 2**30  # bytes, where the service does not say how many there are
+MANY_FILES: Final = 500
 _FOR_ALL: Final = (401, 402, 403)  # answers that every other call would get as well
 
 
@@ -67,10 +70,11 @@ def inspect(origins: Iterable[Origin], shelf: Shelf, threads: int, tell: Tell) -
         if there is not None and item.found.whole:
             tell(Kept(item.address, str(shelf.root / item.found.folder), len(there.files), there.size))
             return
-        for path in item.found.changed:
-            tell(Noted(item.address, f"{path} is not as it was downloaded; it is fetched again, and kept in changed/"))
-        for path in item.found.missing:
-            tell(Noted(item.address, f"{path} is missing; it is fetched again"))
+        if item.found.changed:
+            what = f"{_some(item.found.changed)} not as downloaded: fetched again, and what is there kept in changed/"
+            tell(Noted(item.address, what))
+        if item.found.missing:
+            tell(Noted(item.address, f"{_some(item.found.missing)} missing: fetched again"))
         needed[number] = item
 
     for number, origin in enumerate(origins):
@@ -88,6 +92,11 @@ def download(needed: Iterable[Needed], client: Client, shelf: Shelf, threads: in
         job = _RunJob(item, client, shelf, crew, patience, tell)
         crew.add(job.begin)
     crew.work()
+
+
+def _some(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""
+    return f"{', '.join(paths[:3])}{more}"
 
 
 def with_failures(item: Needed, tell: Tell, step: Callable[[], None]) -> bool:
@@ -109,17 +118,6 @@ def with_failures(item: Needed, tell: Tell, step: Callable[[], None]) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A file that the run lists, and where it goes."""
-
-    file_id: str
-    name: str
-    path: str
-    size: int | None
-    file_type: str | None
-
-
 @dataclass(slots=True)
 class _RunJob:
     """One run, fetched by jobs of a crew; the last of them finishes it."""
@@ -132,6 +130,7 @@ class _RunJob:
     tell: Tell
     _run: Run | None = None
     _files: list[FileRecord] = field(default_factory=list)
+    _source: str = "files"
     _waiting: int = 0
     _failed: bool = False
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -142,17 +141,24 @@ class _RunJob:
 
     def _begin(self) -> None:
         run = self._run = self._succeeded()
-        listed = _listed(run)
+        every = listed(run)
         staged = self.shelf.staging(self.item.address, self.item.run_id)
-        if not listed:
+        if not every:
             self._add(partial(self._archive, staged))
             return
-        wanted = [one for one in listed if self._is_wanted(one.path)]
+        wanted = [one for one in every if self._is_wanted(one.path)]
         gone = self._damaged() - {one.path for one in wanted}
         if gone:
             raise ServiceUnreachable(f"the run does not list {', '.join(sorted(gone)[:3])} any more")
         known = [one.size for one in wanted if one.size is not None]
         check_room(staged, sum(known))
+        if len(wanted) > MANY_FILES:
+            self._add(partial(self._out_of_archive, staged, wanted))
+        else:
+            self._each(staged, wanted)
+
+    def _each(self, staged: Path, wanted: Sequence[Listed]) -> None:
+        known = [one.size for one in wanted if one.size is not None]
         self.tell(Fetching(self.item.address, len(wanted), sum(known) if len(known) == len(wanted) else None))
         self._add(*(partial(self._file, staged, one) for one in wanted))
 
@@ -172,7 +178,8 @@ class _RunJob:
         return self.item.found.provenance is None or path in self._damaged()
 
     def _add(self, *steps: Callable[[], None]) -> None:
-        self._waiting = len(steps)
+        with self._guard:
+            self._waiting += len(steps)
         for step in steps:
             self.crew.add(partial(self._step, step), urgent=True)
 
@@ -198,7 +205,7 @@ class _RunJob:
             self.client.storage, self.crew.pause, self.crew.stopped, lambda size: self.tell(Gained(address, size))
         )
 
-    def _file(self, staged: Path, one: _Listed) -> None:
+    def _file(self, staged: Path, one: Listed) -> None:
         place = staged / FILES / one.path
         if place.is_file() and not place.is_symlink() and one.size in (None, place.stat().st_size):
             self.tell(Gained(self.item.address, place.stat().st_size))
@@ -213,6 +220,29 @@ class _RunJob:
             self._files.append(record)
 
     def _archive(self, staged: Path) -> None:
+        self._source = "archive"
+        self._files = [one for one in self._unpacked(staged) if self._is_wanted(one.path)]
+
+    def _out_of_archive(self, staged: Path, wanted: Sequence[Listed]) -> None:
+        """The files that are wanted, all of them out of the archive, or each by itself."""
+        try:
+            there = {one.path: one for one in self._unpacked(staged)}
+        except (BadArchive, ServiceUnreachable) as problem:
+            why = str(problem)
+        else:
+            found = [as_listed(one, there.get(one.path)) for one in wanted]
+            self._files = [one for one in found if one is not None]
+            if len(self._files) == len(wanted):
+                self._source = "archive"
+                return
+            why = "its archive does not hold what the run lists"
+        self.tell(Noted(self.item.address, f"{why}; its files are fetched one by one"))
+        self._files = []
+        shutil.rmtree(staged / FILES, ignore_errors=True)
+        self._each(self.shelf.staging(self.item.address, self.item.run_id), wanted)
+
+    def _unpacked(self, staged: Path) -> list[FileRecord]:
+        """Every file of the archive, in the staging folder."""
         part = staged / "parts" / "archive.zip"
         self.tell(Fetching(self.item.address, 0, None))
         whole = packed(self.client, self.item.run_id, self.patience, self.crew.pause)
@@ -223,7 +253,7 @@ class _RunJob:
         shutil.rmtree(staged / FILES)
         (staged / FILES).mkdir()
         try:
-            self._files = [one for one in unpack(part, staged / FILES, self._look_up) if self._is_wanted(one.path)]
+            return unpack(part, staged / FILES, self._look_up)
         except BadArchive:
             shutil.rmtree(staged)  # the next download begins anew
             raise
@@ -240,8 +270,7 @@ class _RunJob:
         if gone:
             raise ServiceUnreachable(f"the archive does not hold {', '.join(sorted(gone)[:3])} any more")
         if there is None:
-            source = "files" if all(one.file_id for one in files) else "archive"
-            told: dict[str, Any] = provenance.provenance(self.item.origin, self._run, files, source, at)
+            told: dict[str, Any] = provenance.provenance(self.item.origin, self._run, files, self._source, at)
             self.shelf.finish(self.item.address, self.item.run_id, told)
         else:
             fresh = {one.path: one for one in files}
@@ -249,18 +278,3 @@ class _RunJob:
             self.shelf.repair(self.item.address, self.item.run_id, told, self.item.found, sorted(fresh))
         folder = str(self.shelf.root / self.item.found.folder)
         self.tell(Fetched(self.item.address, folder, len(files), sum(one.size_bytes for one in files)))
-
-
-def _listed(run: Run) -> Sequence[_Listed]:
-    """The files that a run lists, each with its place; none where one of them can't be asked for. Raises UnsafeName."""
-    found = []
-    for one in run.generated_files or ():
-        file_id, name, size = one.get("id"), one.get("path"), one.get("size_bytes")
-        if not usable_id(file_id) or not isinstance(name, str):
-            return ()
-        kind = one.get("file_type")
-        whole = isinstance(size, int) and not isinstance(size, bool) and size >= 0
-        found.append((name, file_id, size if whole else None, kind if isinstance(kind, str) else None))
-    found.sort(key=lambda item: item[:2])  # the order of the list may differ from call to call, the places may not
-    paths = placed(name for name, *_ in found)
-    return [_Listed(i, name, path, size, kind) for (name, i, size, kind), path in zip(found, paths, strict=True)]

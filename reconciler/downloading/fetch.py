@@ -152,7 +152,7 @@ def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
                 f"{wanted.name}: the storage has {part.reached:,} bytes of it, the service lists {wanted.size:,}"
             )
         raise _Later(f"the answer ended after {part.size:,} of {wanted.size:,} bytes")
-    part.sync()
+    part.end()
 
 
 def _too_much(wanted: Wanted) -> str:
@@ -220,7 +220,13 @@ class _Part:
             self._gained(-self.size)
         self.size = self._synced = 0
         self.mark = mark
-        self._write()
+        if self._notes.exists():  # they speak of the bytes of before
+            self._write()
+
+    def end(self) -> None:
+        """Make durable what is whole now: nothing has to be noted for going on."""
+        os.fsync(self._file)
+        self._synced = self.size
 
     def sync(self) -> None:
         """Make durable what has arrived, then say so."""

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.dataframer.client import Client
+from reconciler.downloading import download as module
 from reconciler.downloading.provenance import read, written
 from reconciler.model.downloads import DownloadEvent, Fetched, Gained
 from reconciler.model.errors import ServiceRefused
@@ -290,6 +291,44 @@ def test_a_run_that_lists_no_files_comes_from_its_archive(
     assert len(service.gets("/files/download/")) == 3
     assert kinds(fetch_all(tmp_path, client, origin("r1"))) == [("run.x", "Kept")]
     assert [one.files for one in told if isinstance(one, Fetched)] == [3]
+
+
+def test_very_many_files_come_from_the_archive(
+    service: Depot, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MANY_FILES", 2)
+    service.add("r1", THREE)
+    service.archives["r1"] = packed({**THREE, "a.txt.metadata": b"{}", "top_level.metadata": b"{}"})
+    fetch_all(tmp_path, client, origin("r1"))
+    assert files(tmp_path) == {f"run.x/files/{name}": content for name, content in THREE.items()}
+    assert service.gets("/storage/") == ["/storage/r1.zip"]
+    said = provenance(tmp_path / "run.x")
+    assert (said["source"], [one["file_id"] for one in said["files"]]) == ("archive", ["f1", "f2", "f3"])
+    (tmp_path / "run.x" / "files" / "a.txt").unlink()
+    fetch_all(tmp_path, client, origin("r1"))
+    assert service.gets("/storage/")[1:] == ["/storage/r1/f1"]
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        packed({name: content for name, content in THREE.items() if name != "empty"}),
+        packed({**THREE, "a.txt": b"other"}),
+        packed({**THREE, "A.TXT": b"other"}),
+        packed({**THREE, "../evil": b"x"}),
+        b"no archive",
+    ],
+)
+def test_an_archive_that_is_not_what_is_listed_costs_nothing(
+    service: Depot, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: bytes
+) -> None:
+    monkeypatch.setattr(module, "MANY_FILES", 2)
+    service.add("r1", THREE)
+    service.archives["r1"] = archive
+    told = fetch_all(tmp_path / "out", client, origin("r1"))
+    assert kinds(told) == [("run.x", "Fetched")]
+    assert words(told)[0].endswith("its files are fetched one by one")
+    assert files(tmp_path) == {f"out/run.x/files/{name}": content for name, content in THREE.items()}
 
 
 def test_an_archive_that_has_changed_still_repairs_a_run(service: Depot, client: Client, tmp_path: Path) -> None:
