@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from reconciler.cli.options import open_project
+from reconciler.cli.options import open_project, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
 
@@ -16,6 +16,7 @@ from reconciler.cli.session import Session, pass_session
 @click.argument("patterns", nargs=-1, metavar="[ADDRESS]...")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with times in UTC.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N entries.")
+@project_options
 @pass_session
 def history(session: Session, patterns: tuple[str, ...], as_json: bool, limit: int | None) -> None:
     """Show what happened: every attempt and every event, newest last, and what the runs cost in all.

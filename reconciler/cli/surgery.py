@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import Duration, open_project
+from reconciler.cli.options import Duration, open_project, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
 
@@ -27,6 +27,7 @@ _lock_timeout = click.option(
 @click.argument("patterns", nargs=-1, metavar="[ADDRESS]...")
 @click.option("-l", "--long", "long", is_flag=True, help="With status, samples, cost, run and time.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@project_options
 @pass_session
 def list_(session: Session, patterns: tuple[str, ...], long: bool, as_json: bool) -> None:
     """List the recorded addresses, one a line.
@@ -54,6 +55,7 @@ def list_(session: Session, patterns: tuple[str, ...], long: bool, as_json: bool
 @click.command()
 @click.argument("address")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@project_options
 @pass_session
 def show(session: Session, address: str, as_json: bool) -> None:
     """Show everything that is recorded of one address, also of one that was forgotten.
@@ -77,6 +79,7 @@ def show(session: Session, address: str, as_json: bool) -> None:
 @click.argument("target", metavar="TO")
 @_dry_run
 @_lock_timeout
+@project_options
 @pass_session
 def mv(session: Session, source: str, target: str, dry_run: bool, lock_timeout: float) -> None:
     """Call a recorded address by another name: its run, its attempts and what it owes go along.
@@ -109,6 +112,7 @@ def mv(session: Session, source: str, target: str, dry_run: bool, lock_timeout: 
 @click.argument("patterns", nargs=-1, required=True, metavar="ADDRESS...")
 @_dry_run
 @_lock_timeout
+@project_options
 @pass_session
 def rm(session: Session, patterns: tuple[str, ...], dry_run: bool, lock_timeout: float) -> None:
     """Forget recorded addresses. Their attempts are kept, and nothing happens on the service: a run at work goes on.
