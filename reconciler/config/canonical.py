@@ -220,11 +220,13 @@ def _shown(value: _Value, column: int, indent: str) -> str:
     if flat is not None and (column + len(flat) <= WIDTH or flat in ("[]", "{}")):
         return flat
     if isinstance(value, _Inline):
-        shown = "{ "
+        parts, column = ["{ "], column + 2
         for n, (key, inner) in enumerate(value.pairs):
-            shown += f"{', ' if n else ''}{key} = "
-            shown += _shown(inner, len(shown.rpartition("\n")[2]) + (0 if "\n" in shown else column), indent)
-        return f"{shown} }}"
+            before = f"{', ' if n else ''}{key} = "
+            shown = _shown(inner, column + len(before), indent)
+            column = len(shown.rpartition("\n")[2]) + (0 if "\n" in shown else column + len(before))
+            parts += [before, shown]
+        return "".join([*parts, " }"])
     deeper = indent + _INDENT
     lines: list[str] = []
     for element in value.elements:
