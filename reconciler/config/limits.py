@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final, get_args, get_type_hints
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from reconciler.config.findings import Finding, check, did_you_mean, error
 from reconciler.config.load import Document
@@ -22,7 +22,7 @@ NAMES: Final = tuple(LimitsTable.__annotations__)
 def _adapters(name: str) -> tuple[TypeAdapter[Any], TypeAdapter[Any]]:
     """For a plain value, and for a table of value and level."""
     plain, table = get_args(get_type_hints(LimitsTable, include_extras=True)[name])
-    return TypeAdapter(plain), TypeAdapter(table)
+    return TypeAdapter(plain, config=ConfigDict(strict=True)), TypeAdapter(table)
 
 
 def read_limits(documents: Iterable[Document]) -> tuple[tuple[Limit, ...], list[Finding]]:

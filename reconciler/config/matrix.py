@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, product
 from typing import Any, Final
 
-from reconciler.config.findings import Finding, did_you_mean, error, warning
+from reconciler.config.findings import Finding, check, did_you_mean, error, shown, warning
 from reconciler.config.layers import SPEC_KEYS, Layer
 from reconciler.config.models import PointTable
+from reconciler.config.tables import adapter_of
 from reconciler.config.variants import MAX_INSTANCES, Variant, name_of, nothing, too_many
 from reconciler.dataframer.fields import SECRET_FIELDS
 from reconciler.model.address import format_address
@@ -35,7 +36,7 @@ def points(own: Layer) -> tuple[list[Variant], list[Finding]]:
     if len(found) + len(included) > MAX_INSTANCES:
         return [], [*findings, too_many(own, "matrix")]
     for entry in excluded.entries:
-        if not entry.matched:
+        if not entry.matched and not own.document.broken:
             detail = f"This entry of matrix_exclude matches no point of {name_of(own)}'s matrix."
             path = (*own.path, "matrix_exclude", entry.index)
             findings.append(warning(own.document, path, "A field without effect", detail, "Remove or correct it."))
@@ -78,7 +79,9 @@ def _axes(own: Layer) -> tuple[_Axes | None, list[Finding]]:
             for layer in layers:
                 text = _text(layer.table[axis])
                 first = axes[axis].setdefault(text, layer)
-                if first is not layer and type(first.table[axis]) is type(layer.table[axis]):
+                if type(first.table[axis]) is not type(layer.table[axis]):
+                    axes[axis].setdefault(shown(layer.table[axis]), layer)  # at least one is of the wrong type
+                elif first is not layer:
                     detail = f"The axis {axis} has {text} twice."
                     findings.append(
                         error(own.document, layer.path, "Two instances with one address", detail, address=name)
@@ -145,17 +148,21 @@ def _excluded(own: Layer, axes: _Axes) -> tuple[_Excluded, list[Finding]]:
     findings: list[Finding] = []
     entries: list[_Entry] = []
     for index, table in _tables(own, "matrix_exclude", findings):
+        path = (*own.path, "matrix_exclude", index)
         unknown = [axis for axis in table if axis not in axes]
         for axis in unknown:
             detail = f'"{axis}" is no axis of this matrix.{did_you_mean(axis, axes)}'
-            path = (*own.path, "matrix_exclude", index, axis)
             fix = f"Its axes: {', '.join(axes)}."
-            findings.append(error(own.document, path, "Unknown axis", detail, fix, address=name_of(own), on_key=True))
+            findings.append(
+                error(own.document, (*path, axis), "Unknown axis", detail, fix, address=name_of(own), on_key=True)
+            )
         if not table:
             detail = "An entry of matrix_exclude without any axis would exclude everything."
-            path = (*own.path, "matrix_exclude", index)
             findings.append(error(own.document, path, "Malformed value", detail, address=name_of(own)))
-        elif not unknown:
+        known = {axis: value for axis, value in table.items() if axis in axes}
+        wrong = check(adapter_of(PointTable), known, own.document, path, AXES, name_of(own))
+        findings += wrong
+        if table and not unknown and not wrong:
             entries.append(_Entry(index, {axis: _typed(table[axis]) for axis in sorted(table)}))
     return _Excluded(entries), findings
 

@@ -26,6 +26,8 @@ def cross_field_findings(
         (_revisions(declared), ("revision_types", "filtering_types", "enable_revisions", *NEEDS_REVISIONS)),
         (_outline(declared), ("skip_outline",)),
     )
+    if not unsound:
+        return [finding for rule, _ in rules for finding in rule]
     return [finding for rule, fields in rules if not any(field in unsound for field in fields) for finding in rule]
 
 

@@ -103,7 +103,7 @@ class _Walk:
     def _value(self, name: str) -> Value:
         if name in self._variables.values:
             return self._variables.values[name]
-        if name in self._variables.broken:
+        if name in self._variables.broken or not self._variables.readable:
             raise _Problem
         names = self._variables.names
         detail = f'There is no variable "{name}".{did_you_mean(name, names)}'

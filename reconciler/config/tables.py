@@ -21,7 +21,8 @@ _EXPANDING: Final = frozenset(EXPANDING)
 
 
 @cache
-def _adapter(table: type) -> TypeAdapter[Any]:
+def adapter_of(table: type) -> TypeAdapter[Any]:
+    """The check of a kind of table, made when it is first needed."""
     return TypeAdapter(table)
 
 
@@ -40,7 +41,7 @@ class Tables:
         table, known = layer.table, _OWN_KEYS if is_declaration else _RUN_KEYS
         if is_declaration and not _EXPANDING.isdisjoint(table):
             table = {key: value for key, value in table.items() if key not in _EXPANDING}
-        adapter = _adapter(OwnTable if is_declaration else RunTable)
+        adapter = adapter_of(OwnTable if is_declaration else RunTable)
         found = check(adapter, table, layer.document, layer.path, known, address)
         if layer.alone and found:
             found = [moved_to(item, (*layer.path, *item.path[len(layer.path) + 1 :])) for item in found]

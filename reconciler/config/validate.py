@@ -84,37 +84,47 @@ class _Checking:
         name, own = f"run.{declaration.name}", declaration.own
         findings: list[Finding] = []
         told: dict[object, list[Finding]] = {}
-        sound, before = True, None
+        groups: list[list[Finding]] = []  # of the instance that was looked at last
+        before, sound = None, True
         for declared in declaration.instances:
             if self._wrong >= MOST_FINDINGS:
                 self.stopped = True
-                rest = f"{self._wrong:,} instances are wrong; this one and what follows were not checked."
-                home = declared.home
-                findings.append(
-                    error(home.document, home.path, "Too many problems", rest, "Correct those first.", address=name)
-                )
+                findings.append(self._too_many(declared, name))
                 break
-            if declared.values is not before:  # shards are alike
+            if declared.values is before:  # shards are alike
+                for group in groups:
+                    group.append(group[0])
+            else:
                 before = declared.values
                 new = self.tables.look_at(own, name, is_declaration=True)
                 for layer in declared.layers:
                     new += self.tables.look_at(layer, declared.address)
-                findings += new
                 unsound = self.tables.unsound(declared.layers)
                 problems = cross_field_findings(declared, self._aliases, self._models, unsound)
-                for problem in problems:
-                    alike = told.setdefault(_likeness(declared, problem), [])
-                    new += [] if alike else [problem]
-                    alike.append(problem)
                 sound = not unsound and not any(item.severity is Severity.ERROR for item in problems)
+                findings += new
+                groups = [told.setdefault(_likeness(declared, problem), []) for problem in problems]
+                new += [problem for problem, group in zip(problems, groups, strict=True) if not group]
                 self._wrong += any(item.severity is Severity.ERROR for item in new)
+                for problem, group in zip(problems, groups, strict=True):
+                    group.append(problem)
             if sound:
                 self.instances.append(self._making.of(declaration, declared))
         findings += self.tables.look_at(own, name, is_declaration=True)  # where it has no instances
-        for alike in told.values():
-            others = f" So it is with {len(alike) - 1:,} more of {name}'s instances." if len(alike) > 1 else ""
-            findings.append(replace(alike[0], detail=alike[0].detail + others) if others else alike[0])
-        return findings
+        return [*findings, *(_once(group, name) for group in told.values())]
+
+    def _too_many(self, declared: Declared, name: str) -> Finding:
+        detail = f"{self._wrong:,} instances are wrong; this one and what follows were not checked."
+        home = declared.home
+        return error(home.document, home.path, "Too many problems", detail, "Correct those first.", address=name)
+
+
+def _once(alike: list[Finding], name: str) -> Finding:
+    """The first of problems that are one, with the number of the others."""
+    first, more = alike[0], len(alike) - 1
+    return (
+        replace(first, detail=f"{first.detail} So it is with {more:,} more of {name}'s instances.") if more else first
+    )
 
 
 def _likeness(declared: Declared, problem: Finding) -> object:

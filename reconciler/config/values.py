@@ -76,9 +76,12 @@ def table_problems(name: str, table: dict[str, Any]) -> Iterator[tuple[Path, tup
     least, most = table.get("minimum"), table.get("maximum")
     if least is not None and most is not None and least > most:
         yield ("maximum",), ("Value out of bounds", f"The maximum {shown(most)} is below the minimum {shown(least)}.")
-    for index, item in enumerate(table.get("allowed", ())):
+    allowed = table.get("allowed", [None])
+    if not isinstance(allowed, list) or not allowed:
+        yield ("allowed",), ("Wrong type", f"allowed must be a list of values, not {shown(allowed)}, and not empty.")
+    for index, item in enumerate(allowed if isinstance(allowed, list) and "allowed" in table else ()):
         try:
-            right = kind == "list" or is_a(kind, literal(item))
+            right = is_a(kind, literal(item)) if kind != "list" else is_a("list", [literal(item)])
         except ValueError as problem:
             yield ("allowed", index), ("Reference not allowed here", f"allowed {problem}.")
         else:
@@ -128,7 +131,8 @@ def _read_list(table: dict[str, Any], text: str) -> list[Any]:
         raise ValueError(f"is given as a text of more than {_LONGEST:,} characters; use --var-file")
     if text.lstrip().startswith("["):
         try:
-            return list(tomllib.loads(f"v = {text.strip()}")["v"])
+            (value,) = tomllib.loads(f"v = {text.strip()}").values()  # more keys than one are an error as well
+            return list(value)
         except (ValueError, RecursionError):
             raise ValueError(f"must be a TOML array, or elements between commas, not {shown(text)}") from None
     default = table.get("default") or [""]

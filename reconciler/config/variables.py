@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
 from reconciler.config.findings import Finding, check, did_you_mean, error
 from reconciler.config.load import Document, Loaded, read_document
 from reconciler.config.models import VariableTable
 from reconciler.config.positions import Path as Keys
+from reconciler.config.tables import adapter_of
 from reconciler.config.values import Value, fits, literal, read_text, table_problems
 from reconciler.model.address import NAME
 from reconciler.model.diagnostics import Diagnostic, Severity
 
 PREFIX: Final = "RECONCILER_VAR_"
 _KEYS: Final = tuple(VariableTable.__annotations__)
+_BY_TYPE: Final = ("default", "minimum", "maximum", "allowed")  # what they may be depends on the type
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """Values by name. ``broken``: declared ones that have none, because of an error that is told."""
+    """Values by name. ``broken``: declared ones that have none, because of an error that is told. ``readable``: whether
+    it is known which there are.
+    """
 
     values: Mapping[str, Value]
     broken: frozenset[str] = frozenset()
+    readable: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,9 +68,13 @@ def read_variables(
     """The values of all variables, and what is wrong with them or with how they are given."""
     root = loaded.top
     if root is None:
-        return Variables({}), [], []
-    tables, findings = _declared(root)
-    names = set(root.table["variables"]) if isinstance(root.table.get("variables"), dict) else set[str]()
+        return Variables({}, readable=False), [], []
+    variables = root.table.get("variables", {})
+    if not isinstance(variables, dict):
+        said = "variables must be a table."
+        return Variables({}, readable=False), [error(root, ("variables",), "Wrong type", said, "[variables.NAME]")], []
+    tables, findings = _declared(root, variables)
+    names = set(variables)
     offers: dict[str, list[_Offer]] = defaultdict(list)
     diagnostics: list[Diagnostic] = []
     for name, table in tables.items():
@@ -99,24 +106,21 @@ def read_variables(
     return Variables(values, frozenset(names - values.keys())), findings, diagnostics
 
 
-def _declared(root: Document) -> tuple[dict[str, dict[str, Any]], list[Finding]]:
+def _declared(root: Document, variables: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[Finding]]:
     """The sound tables of ``[variables]``."""
-    variables = root.table.get("variables", {})
-    if not isinstance(variables, dict):
-        return {}, [error(root, ("variables",), "Wrong type", "variables must be a table.", "[variables.NAME]")]
     sound: dict[str, dict[str, Any]] = {}
     findings: list[Finding] = []
-    adapter: TypeAdapter[Any] | None = TypeAdapter(VariableTable) if variables else None
     for name, table in variables.items():
         path: Keys = ("variables", name)
-        if not isinstance(table, dict) or adapter is None:
+        if not isinstance(table, dict):
             fix = f'Write [variables.{name}] with type = "…", and a default if it has one.'
             wrong = [error(root, path, "Wrong type", f"variables.{name} must be a table.", fix)]
         elif NAME.fullmatch(name) is None:
             detail = f'"{name}" is not a name: letters, digits, _ and -, not starting with a digit or -.'
             wrong = [error(root, path, "Malformed name", detail, on_key=True)]
         else:
-            wrong = check(adapter, table, root, path, _KEYS, None)
+            plain = {key: value for key, value in table.items() if key not in _BY_TYPE}
+            wrong = check(adapter_of(VariableTable), plain, root, path, _KEYS, None)
             wrong = wrong or [error(root, (*path, *inside), *said) for inside, said in table_problems(name, table)]
         findings += wrong
         if not wrong:
