@@ -146,7 +146,10 @@ class _Reader:
         if self._next("{"):
             start = self._at
             return self._inline() or self._text[start : self._at]
-        return self._take(_STRING) or self._take(_SCALAR).rstrip()
+        value = self._take(_STRING) or self._take(_SCALAR).rstrip()
+        if not value:
+            raise WouldChange  # the text is not what the parser took it for
+        return value
 
     def _array(self) -> _Array:
         array = _Array()
@@ -203,7 +206,7 @@ class _Reader:
     def _skip(self, word: str) -> None:
         self._take(_SPACE)
         if not self._next(word):
-            raise WouldChange  # the text is not what the parser took it for
+            raise WouldChange
         self._at += len(word)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
