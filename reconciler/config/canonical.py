@@ -146,7 +146,10 @@ class _Reader:
         if self._next("{"):
             start = self._at
             return self._inline() or self._text[start : self._at]
-        return self._take(_STRING) or self._take(_SCALAR).rstrip()
+        value = self._take(_STRING) or self._take(_SCALAR).rstrip()
+        if not value:
+            raise WouldChange  # the text is not what the parser took it for
+        return value
 
     def _array(self) -> _Array:
         array = _Array()
@@ -203,7 +206,7 @@ class _Reader:
     def _skip(self, word: str) -> None:
         self._take(_SPACE)
         if not self._next(word):
-            raise WouldChange  # the text is not what the parser took it for
+            raise WouldChange
         self._at += len(word)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
@@ -220,11 +223,13 @@ def _shown(value: _Value, column: int, indent: str) -> str:
     if flat is not None and (column + len(flat) <= WIDTH or flat in ("[]", "{}")):
         return flat
     if isinstance(value, _Inline):
-        shown = "{ "
+        parts, column = ["{ "], column + 2
         for n, (key, inner) in enumerate(value.pairs):
-            shown += f"{', ' if n else ''}{key} = "
-            shown += _shown(inner, len(shown.rpartition("\n")[2]) + (0 if "\n" in shown else column), indent)
-        return f"{shown} }}"
+            before = f"{', ' if n else ''}{key} = "
+            shown = _shown(inner, column + len(before), indent)
+            column = len(shown.rpartition("\n")[2]) + (0 if "\n" in shown else column + len(before))
+            parts += [before, shown]
+        return "".join([*parts, " }"])
     deeper = indent + _INDENT
     lines: list[str] = []
     for element in value.elements:

@@ -142,6 +142,9 @@ def _dressed(node: _Schema) -> _Schema:
     if "properties" in node:
         known = _KEYS[name]
         node["properties"] = {key: _key(key, value, known[key]) for key, value in node["properties"].items()}
+        if name == "MatrixTable":
+            for axis in node["properties"].values():
+                axis["uniqueItems"] = True
         for key, rule in _KEY_RULES.items():
             if key[0] == name:
                 node["properties"][key[1]] |= rule

@@ -161,3 +161,9 @@ def test_what_would_change_is_refused(loss: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "_lines", lambda _: loss.splitlines())
     with pytest.raises(WouldChange):
         canonical("a = 1\n")
+
+
+@pytest.mark.parametrize("text", ["a = ", "a = [1", "a = {b = ", "[a", "a", "a = [,]", "= 1"])
+def test_a_text_that_is_no_toml_ends_at_once(text: str) -> None:
+    with pytest.raises((WouldChange, tomllib.TOMLDecodeError)):
+        canonical(text)

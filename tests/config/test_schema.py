@@ -171,6 +171,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "two ways to expand": run(matrix={"number_of_samples": [1]}, for_each={"de": {}}),
     "shards of a matrix": run(matrix={"number_of_samples": [1]}, shard_size=1),
     "an axis that is none": run(matrix={"lifecycle": [{}]}),
+    "a value of an axis twice": run(matrix={"number_of_samples": [10, 10]}),
     "an axis without values": run(matrix={"number_of_samples": []}),
     "a secret as an axis": run(matrix={"databricks_client_id": [{"env": "A"}]}),
     "an exclusion without a matrix": run(matrix_exclude=[{"number_of_samples": 1}]),
