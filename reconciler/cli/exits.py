@@ -19,6 +19,7 @@ from reconciler.model.errors import (
 )
 from reconciler.model.events import Report
 from reconciler.views.paint import Paint
+from reconciler.views.times import local
 from state.errors import StateError, StateLocked
 
 DONE, ERROR, CHANGES, LIMIT, OUTDATED, LOCKED, UNKNOWN, UNSUCCESSFUL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
@@ -54,6 +55,9 @@ def explain(problem: Exception, session: Session) -> int:
             session.report(problem.diagnostics)
         case ServiceError():
             session.warn([f"{error}: The service: {problem}"])
+        case StateLocked():
+            since = problem.holder.since
+            session.warn([f"{error}: {str(problem).replace(since, local(since))}"])
         case ReconcilerError() | StateError():
             session.warn([f"{error}: {problem}"])
         case _:

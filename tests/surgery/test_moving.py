@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.project import Project
+from reconciler.views.times import local
 from tests.acceptance.project import tree
 from tests.surgery.conftest import Run
 
@@ -100,10 +101,10 @@ def test_a_dry_run_writes_nothing(run: Run, project: Project) -> None:
 
 def test_not_while_another_works(run: Run, project: Project) -> None:
     store = project.open_state()
-    with store.lock("apply"):
+    with store.lock("apply") as holder:
         for command in (["mv", "run.done", "run.b"], ["rm", "run.done"]):
             done = run("state", *command)
             assert done.code == 5
-            assert "apply" in done.err
+            assert f"'apply', since {local(holder.since)}, lock {holder.lock_id}" in done.err
     store.close()
     assert "run.done" in addresses(run)
