@@ -82,7 +82,7 @@ def planted(mutant: Mutant) -> Iterator[Path]:
         root = Path(folder)
         for name in _COPIED:
             if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(ROOT / name, root / name)  # with what is compiled already, valid by time and size
             else:
                 shutil.copy(ROOT / name, root / name)
         (root / mutant.file).write_text(changed, "utf-8")
@@ -91,7 +91,8 @@ def planted(mutant: Mutant) -> Iterator[Path]:
 
 def try_mutant(mutant: Mutant, also: Iterable[str] = (), schedules: int = SCHEDULES) -> Result:
     """Run its killers until one notices. ``also``: more tests, for a mutant that has to survive all of them."""
-    return _tried(mutant, [_quick(mutant)], [*mutant.also, *also], schedules)
+    first = [mutant.first] if mutant.first else []
+    return _tried(mutant, [*first, _quick(mutant)], [*mutant.also, *also], schedules)
 
 
 def _tried(mutant: Mutant, first: Iterable[Sequence[str]], then: Iterable[str], schedules: int) -> Result:
@@ -146,7 +147,7 @@ def _failing(root: Path, tests: Sequence[str], spared: Mapping[str, Failure]) ->
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - (.*)|)$", said, re.MULTILINE)
     if code != 1 or not failed:  # the tests could not even be collected, say
         raise NotPlanted(f"{' '.join(tests)} can't be run: {said[-500:]}")
-    lines = re.findall(rf"^{re.escape(str(root))}/(\S+?:\d+: .+)$", said, re.MULTILINE)
+    lines = [line.removeprefix(f"{root}/") for line in re.findall(r"^/\S+?:\d+: .+$", said, re.MULTILINE)]
     for place, (name, words) in enumerate(failed):
         if name not in spared:
             return Failure(name, lines[place] if len(lines) == len(failed) else words)
@@ -172,7 +173,7 @@ def _run(root: Path, module: Sequence[str]) -> tuple[int | None, str]:
     running = subprocess.Popen(
         [sys.executable, "-m", *module],
         cwd=root,
-        env=env | {"PYTHONDONTWRITEBYTECODE": "1"},
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

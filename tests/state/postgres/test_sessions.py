@@ -47,8 +47,8 @@ def store(place: str) -> Iterator[PostgresStore]:
 
 @pytest.fixture
 def hasty(store: PostgresStore, place: str) -> Iterator[PostgresStore]:
-    """The same state for a test that waits until a server is given up: it takes two seconds."""
-    made = open_postgres(f"{place}?timeout=2", base_url=URL)
+    """The same state for a test that waits until a server is given up: it takes three seconds."""
+    made = open_postgres(f"{place}?timeout=3", base_url=URL)
     yield made
     made.close()
 
