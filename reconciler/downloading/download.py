@@ -27,13 +27,12 @@ from reconciler.downloading.names import UnsafeName, short_digest
 from reconciler.downloading.packing import packed
 from reconciler.downloading.provenance import FileRecord, Origin
 from reconciler.downloading.shelf import FILES, Found, Shelf
-from reconciler.downloading.unpack import BadArchive, check_room, unpack
+from reconciler.downloading.unpack import BadArchive, check_room, room, unpack
 from reconciler.model.downloads import DownloadEvent, Failed, Fetched, Fetching, Gained, Kept, Noted
 from reconciler.model.errors import ReconcilerError, ServiceRefused, ServiceUnreachable
 from reconciler.model.run import Run, RunStatus
 
 Tell = Callable[[DownloadEvent], None]
-_LARGEST_FILE: Final = 64 * 2**30  # bytes, where the service does not say how many there are
 MANY_FILES: Final = 500
 _FOR_ALL: Final = (401, 402, 403)  # answers that every other call would get as well
 
@@ -212,7 +211,7 @@ class _RunJob:
         else:
             part = staged / "parts" / f"{short_digest(one.file_id)}.part"
             ask = partial(self.client.file_link, self.item.run_id, one.file_id)
-            fetch(Wanted(one.name, ask, one.size, _LARGEST_FILE), part, self._means())
+            fetch(Wanted(one.name, ask, one.size, room(staged)), part, self._means())
             place.parent.mkdir(parents=True, exist_ok=True)
             part.replace(place)
         record = FileRecord(one.path, sha256_of(place), place.stat().st_size, one.name, one.file_id, one.file_type)
@@ -249,7 +248,7 @@ class _RunJob:
         check_room(staged, whole.size or 0)
         self.tell(Fetching(self.item.address, 0, whole.size))
         ask = partial(whole.again, self.client)
-        fetch(Wanted("the archive", ask, whole.size, _LARGEST_FILE), part, self._means())
+        fetch(Wanted("the archive", ask, whole.size, room(staged)), part, self._means())
         shutil.rmtree(staged / FILES)
         (staged / FILES).mkdir()
         try:

@@ -119,8 +119,9 @@ def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
     start = part.size if part.mark else 0
     headers = {"range": f"bytes={start}-", "if-range": part.mark} if start else {}
     with means.storage.get(link, headers) as answer:
+        size = wanted.size
         if answer.status == 206 and start:
-            _check_range(wanted, answer, part, start)
+            size = _check_range(wanted, answer, part, start)
         elif answer.status == 200:
             part.restart(_mark(answer))
         elif answer.status in _EXPIRED:
@@ -145,13 +146,13 @@ def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
                 raise ServiceUnreachable(f"{wanted.name}: {_too_much(wanted)}")
             part.write(chunk)
     length = answer.headers.get("content-length", "")
-    if wanted.size is not None and part.size < wanted.size:
+    if size is not None and part.size < size:
         if length.isdecimal() and answer.status == 200 and int(length) == part.size:
             part.restart("")
             raise ServiceUnreachable(
-                f"{wanted.name}: the storage has {part.reached:,} bytes of it, the service lists {wanted.size:,}"
+                f"{wanted.name}: the storage has {part.reached:,} bytes of it, the service lists {size:,}"
             )
-        raise _Later(f"the answer ended after {part.size:,} of {wanted.size:,} bytes")
+        raise _Later(f"the answer ended after {part.size:,} of {size:,} bytes")
     part.end()
 
 
@@ -161,19 +162,18 @@ def _too_much(wanted: Wanted) -> str:
     return f"more than {wanted.most:,} bytes arrive"
 
 
-def _check_range(wanted: Wanted, answer: Stored, part: _Part, start: int) -> None:
-    """Raise unless the answer goes on exactly where the part ends, and is of the same bytes."""
+def _check_range(wanted: Wanted, answer: Stored, part: _Part, start: int) -> int | None:
+    """Raise unless the answer goes on exactly where the part ends, and is of the same bytes. Returns their number."""
     found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-    total = found[3] if found else ""
-    fits = found is not None and int(found[1]) == start
-    if wanted.size is not None and total.isdecimal():
-        fits = fits and int(total) == wanted.size
+    total = int(found[3]) if found and found[3].isdecimal() else wanted.size
+    fits = found is not None and int(found[1]) == start and total is not None and wanted.size in (None, total)
     etag = answer.headers.get("etag")
     if part.mark.startswith('"') and etag is not None:
         fits = fits and etag == part.mark
     if not fits:
         part.restart("")
         raise _Later("the storage answers with another part than was asked for")
+    return total
 
 
 def _mark(answer: Stored) -> str:

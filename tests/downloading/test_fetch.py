@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
+import ssl
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.storage import Link, Storage
 from reconciler.downloading.fetch import Means, Stopped, Wanted, fetch
 from reconciler.model.errors import ReconcilerError, ServiceUnreachable
+from tests.dataframer.wire import raw_server
 from tests.downloading.depot import SIGNATURE, Depot, Get, Said, ranged
 
 CONTENT = bytes(range(256)) * 1024  # 256 KiB
@@ -190,6 +194,20 @@ def test_a_date_is_a_mark_as_well(bench: Bench) -> None:
     assert (bench.part.read_bytes(), bench.ranges()) == (CONTENT, [None, "bytes=90000-"])
 
 
+def test_a_part_of_what_nobody_knows_the_length_of_is_no_whole(bench: Bench) -> None:
+    def storage(get: Get) -> Said | None:
+        if get.number == 0:
+            return Said(200, CONTENT, {"etag": '"x"'}, cut=90_000)
+        start = int(get.headers["range"][6:-1])
+        end = min(start + 100_000, len(CONTENT))
+        return Said(206, CONTENT[start:end], {"content-range": f"bytes {start}-{end - 1}/{len(CONTENT)}"})
+
+    bench.depot.storage = storage
+    assert bench.fetch(None) == len(CONTENT)
+    assert bench.part.read_bytes() == CONTENT
+    assert bench.ranges() == [None, "bytes=90000-", "bytes=190000-"]
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 def test_a_link_that_is_over_is_asked_anew(bench: Bench, status: int) -> None:
     bench.depot.storage = lambda get: Said(status) if get.number == 0 else None
@@ -313,6 +331,22 @@ def test_a_redirect_on_this_machine_is_followed(bench: Bench) -> None:
     )
     bench.fetch()
     assert bench.part.read_bytes() == CONTENT
+
+
+def test_a_storage_that_nobody_vouches_for_hears_nothing(bench: Bench, tmp_path: Path) -> None:
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "cert.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem")
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as talking:  # fails: the client hangs up
+            raw.heard.append(talking.recv(1000))
+
+    with raw_server(serve, read_first=False) as raw:
+        bench.depot.link = lambda path: f"{raw.url.replace('http:', 'https:')}{path}?signature={SIGNATURE}"
+        with pytest.raises(ServiceUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
+            bench.fetch()
+    assert (raw.heard, raw.connections > 0) == ([], True)
 
 
 def test_printing_a_link_gives_its_host() -> None:
