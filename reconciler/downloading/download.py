@@ -249,13 +249,17 @@ class _RunJob:
         self.tell(Fetching(self.item.address, 0, whole.size))
         ask = partial(whole.again, self.client)
         fetch(Wanted("the archive", ask, whole.size, room(staged)), part, self._means())
-        shutil.rmtree(staged / FILES)
-        (staged / FILES).mkdir()
+        unpacked = staged / "unpacked"
+        shutil.rmtree(unpacked, ignore_errors=True)
+        unpacked.mkdir()
         try:
-            return unpack(part, staged / FILES, self._look_up)
+            records = unpack(part, unpacked, self._look_up)
         except BadArchive:
             shutil.rmtree(staged)  # the next download begins anew
             raise
+        shutil.rmtree(staged / FILES)
+        unpacked.rename(staged / FILES)
+        return records
 
     def _look_up(self) -> None:
         if self.crew.stopped():
