@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ _WORTH: Final = 64 * 2**10  # bytes: a try that gets not so much farther counts 
 _FRUITLESS_TRIES: Final = 6
 _EXPIRED: Final = frozenset({400, 401, 403, 404, 410})  # storages differ in how they say that a link is over
 _NEW_LINKS: Final = 2
+_STALLED_SECONDS: Final = 60.0
+_STALLED_BYTES: Final = 1024  # fewer in that time: the connection is given up, and a new one made
 _LONGEST_PAUSE: Final = 8.0
 _RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
@@ -54,6 +57,7 @@ class Means:
     sleep: Callable[[float], object]
     stopped: Callable[[], bool]
     gained: Callable[[int], None]
+    clock: Callable[[], float] = time.monotonic
 
 
 class _Expired(Exception):
@@ -137,7 +141,12 @@ def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
             raise ServiceUnreachable(f"{wanted.name}: the storage sends it packed, which was not asked for")
         if wanted.size is None and not answer.headers.keys() & {"content-length", "transfer-encoding"}:
             raise ServiceUnreachable(f"{wanted.name}: nobody says how long it is, so it can't be told from a part")
+        since, there = means.clock(), part.size
         for chunk in answer.chunks:
+            if means.clock() - since > _STALLED_SECONDS:
+                if part.size - there < _STALLED_BYTES:
+                    raise _Later(f"no more than {_STALLED_BYTES:,} bytes came within {_STALLED_SECONDS:.0f} s")
+                since, there = means.clock(), part.size
             if means.stopped():
                 part.sync()
                 raise Stopped

@@ -200,7 +200,7 @@ def slowly(service: Depot) -> None:
     service.storage = storage
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
 def test_a_process_that_ends_in_the_middle_leaves_what_the_next_one_goes_on_with(
     root: Path, run: Run, service: Depot, number: signal.Signals, code: int
 ) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import socket
 import ssl
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ import trustme
 
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.storage import Link, Storage
+from reconciler.downloading import fetch as module
 from reconciler.downloading.fetch import Means, Stopped, Wanted, fetch
 from reconciler.model.errors import ReconcilerError, ServiceUnreachable
 from tests.dataframer.wire import raw_server
@@ -37,6 +40,7 @@ class Bench:
     waited: list[float] = field(default_factory=list)
     gained: list[int] = field(default_factory=list)
     stop_at: int = 10**9  # bytes
+    clock: Callable[[], float] = time.monotonic
 
     def fetch(self, size: int | None = len(CONTENT), most: int = 10**9) -> int:
         ask = lambda: self.client.file_link(RUN, "f1")  # noqa: E731
@@ -44,7 +48,7 @@ class Bench:
         return fetch(
             Wanted("a.txt", ask, size, most),
             self.part,
-            Means(self.client.storage, self.waited.append, stopped, self.gained.append),
+            Means(self.client.storage, self.waited.append, stopped, self.gained.append, self.clock),
         )
 
     def ranges(self) -> list[str | None]:
@@ -230,6 +234,15 @@ def test_a_storage_that_is_busy_is_asked_again(bench: Bench, status: int) -> Non
     bench.depot.storage = lambda get: Said(status, headers={"retry-after": "7"}) if get.number == 0 else None
     bench.fetch()
     assert (bench.part.read_bytes(), bench.waited, bench.links()) == (CONTENT, [7.0], 1)
+
+
+def test_a_storage_that_drips_is_left_and_asked_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = itertools.count(0, 61)
+    monkeypatch.setattr(module, "_STALLED_BYTES", 10**9)
+    bench.clock = lambda: float(next(times))
+    with pytest.raises(ServiceUnreachable, match="bytes came within 60 s"):
+        bench.fetch()
+    assert 3 <= len(bench.ranges()) <= 9
 
 
 def refuses(status: int) -> Callable[[Get], Said]:
