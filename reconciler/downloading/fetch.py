@@ -20,7 +20,7 @@ from typing import Final
 
 from reconciler.dataframer.outcomes import retry_after
 from reconciler.dataframer.storage import Link, LinkBroken, LinkRefused, Storage, Stored
-from reconciler.model.errors import ServiceUnreachable
+from reconciler.model.errors import DownloadError
 
 _SYNCED_EACH: Final = 4 * 2**20  # bytes: what a kill may cost
 _WORTH: Final = 64 * 2**10  # bytes: a try that gets not so much farther counts as fruitless
@@ -73,7 +73,7 @@ class _Later(Exception):
 def fetch(wanted: Wanted, part: Path, means: Means) -> int:
     """Make ``part`` the whole file, durably; returns its size.
 
-    Raises ServiceUnreachable when the service or its storage does not give it, Stopped, OSError; the part stays.
+    Raises DownloadError when the service or its storage does not give it, Stopped, OSError; the part stays.
     """
     link: Link | None = None
     fruitless = expired = told = farthest = 0
@@ -93,17 +93,15 @@ def fetch(wanted: Wanted, part: Path, means: Means) -> int:
         except _Expired:
             link, expired = None, expired + 1
             if expired > _NEW_LINKS:
-                raise ServiceUnreachable(f"{wanted.name}: new links to it are refused, too; try again later") from None
+                raise DownloadError(f"{wanted.name}: new links to it are refused, too; try again later") from None
         except LinkRefused as problem:
-            raise ServiceUnreachable(f"{wanted.name}: {problem}") from None
+            raise DownloadError(f"{wanted.name}: {problem}") from None
         except (LinkBroken, _Later) as problem:
             fruitless += 1
             if begun.size >= farthest + _WORTH:  # what was begun anew has to get farther than before
                 fruitless, expired, farthest = 0, 0, begun.size
             if fruitless >= _FRUITLESS_TRIES:
-                raise ServiceUnreachable(
-                    f"{wanted.name}: {problem}. What has arrived is kept; try again later"
-                ) from None
+                raise DownloadError(f"{wanted.name}: {problem}. What has arrived is kept; try again later") from None
             asked = problem.wait if isinstance(problem, _Later) else None
             pause = min(0.25 * 2**fruitless, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
             means.sleep(pause if asked is None else asked)
@@ -136,11 +134,11 @@ def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
         elif answer.status in (408, 425, 429) or answer.status >= 500:
             raise _Later(f"the storage answers with HTTP {answer.status}", retry_after(answer.headers))
         else:
-            raise ServiceUnreachable(f"{wanted.name}: the storage answers with HTTP {answer.status}")
+            raise DownloadError(f"{wanted.name}: the storage answers with HTTP {answer.status}")
         if answer.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
-            raise ServiceUnreachable(f"{wanted.name}: the storage sends it packed, which was not asked for")
+            raise DownloadError(f"{wanted.name}: the storage sends it packed, which was not asked for")
         if wanted.size is None and not answer.headers.keys() & {"content-length", "transfer-encoding"}:
-            raise ServiceUnreachable(f"{wanted.name}: nobody says how long it is, so it can't be told from a part")
+            raise DownloadError(f"{wanted.name}: nobody says how long it is, so it can't be told from a part")
         since, there = means.clock(), part.size
         for chunk in answer.chunks:
             if means.clock() - since > _STALLED_SECONDS:
@@ -152,13 +150,13 @@ def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
                 raise Stopped
             if part.size + len(chunk) > (wanted.most if wanted.size is None else wanted.size):
                 part.restart("")
-                raise ServiceUnreachable(f"{wanted.name}: {_too_much(wanted)}")
+                raise DownloadError(f"{wanted.name}: {_too_much(wanted)}")
             part.write(chunk)
     length = answer.headers.get("content-length", "")
     if size is not None and part.size < size:
         if length.isdecimal() and answer.status == 200 and int(length) == part.size:
             part.restart("")
-            raise ServiceUnreachable(
+            raise DownloadError(
                 f"{wanted.name}: the storage has {part.reached:,} bytes of it, the service lists {size:,}"
             )
         raise _Later(f"the answer ended after {part.size:,} of {size:,} bytes")

@@ -29,7 +29,7 @@ from reconciler.downloading import provenance
 from reconciler.downloading.fetch import sha256_of
 from reconciler.downloading.names import folder_name, set_aside_name
 from reconciler.downloading.provenance import FileRecord, Provenance
-from reconciler.model.errors import ReconcilerError, UsageError
+from reconciler.model.errors import DownloadError, UsageError
 
 FILES: Final = "files"
 _CHANGED: Final = "changed"
@@ -38,7 +38,7 @@ _LOCK: Final = ".download.lock"
 _LARGEST_PROVENANCE: Final = 256 * 2**20
 
 
-class NotOurs(ReconcilerError):
+class NotOurs(DownloadError):
     """Something stands where a run should go that ``download`` did not make."""
 
 

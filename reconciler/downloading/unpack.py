@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from reconciler.downloading.names import UnsafeName, placed
 from reconciler.downloading.provenance import FileRecord
-from reconciler.model.errors import ReconcilerError
+from reconciler.model.errors import DownloadError
 
 # An archive may hold this many times its own size, and a little. Text of a model packs 3 to 10 times, a table of
 # repeated rows perhaps 100 times; a bomb 1,000 times.
@@ -32,7 +32,7 @@ _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED: Final = 0x1
 
 
-class BadArchive(ReconcilerError):
+class BadArchive(DownloadError):
     """An archive that is not unpacked; its text says why."""
 
 

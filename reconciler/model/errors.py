@@ -8,6 +8,7 @@
     ├── PlanError              the plan has errors; nothing was done: carries the plan's diagnostics
     ├── PlanOutdated           a saved plan no longer holds
     ├── SecretError            a referenced secret is not there
+    ├── DownloadError          files of a run can't be had, or not be put where they belong
     └── ServiceError           the service could not be asked, or refused
         ├── ServiceRefused     it answered with a status that is final
         ├── AccountMismatch    it knows too few of our runs: the key is probably another account's
@@ -51,6 +52,10 @@ class PlanOutdated(ReconcilerError):
 
 class SecretError(ReconcilerError):
     """A referenced secret is not there."""
+
+
+class DownloadError(ReconcilerError):
+    """Files of a run can't be had, or not be put where they belong."""
 
 
 class ServiceError(ReconcilerError):

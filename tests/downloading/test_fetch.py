@@ -22,7 +22,7 @@ from reconciler.dataframer.client import Client
 from reconciler.dataframer.storage import Link, Storage
 from reconciler.downloading import fetch as module
 from reconciler.downloading.fetch import Means, Stopped, Wanted, fetch
-from reconciler.model.errors import ReconcilerError, ServiceUnreachable
+from reconciler.model.errors import DownloadError, ReconcilerError
 from tests.dataframer.wire import raw_server
 from tests.downloading.depot import SIGNATURE, Depot, Get, Said, ranged
 
@@ -240,7 +240,7 @@ def test_a_storage_that_drips_is_left_and_asked_again(bench: Bench, monkeypatch:
     times = itertools.count(0, 61)
     monkeypatch.setattr(module, "_STALLED_BYTES", 10**9)
     bench.clock = lambda: float(next(times))
-    with pytest.raises(ServiceUnreachable, match="bytes came within 60 s"):
+    with pytest.raises(DownloadError, match="bytes came within 60 s"):
         bench.fetch()
     assert 3 <= len(bench.ranges()) <= 9
 
@@ -280,7 +280,7 @@ def test_what_can_not_be_had_is_said_without_a_word_of_the_link(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench.depot.storage = storage
-    with logging_all(caplog), pytest.raises(ServiceUnreachable, match=why) as caught:
+    with logging_all(caplog), pytest.raises(DownloadError, match=why) as caught:
         bench.fetch(**asked)
     assert bench.part.stat().st_size < len(CONTENT)
     check_secret(caught.value, caplog.text, bench.part.parent)
@@ -325,14 +325,14 @@ def test_links_that_are_not_followed(
     bench: Bench, link: str, why: str, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     bench.depot.link = lambda path: link.replace("=S", f"={SIGNATURE}")
-    with logging_all(caplog), pytest.raises(ServiceUnreachable, match=why) as caught:
+    with logging_all(caplog), pytest.raises(DownloadError, match=why) as caught:
         bench.fetch()
     check_secret(caught.value, caplog.text, tmp_path)
 
 
 def test_a_link_to_this_machine_needs_a_service_on_this_machine(bench: Bench) -> None:
     bench.client.storage = Storage(plain=False)
-    with pytest.raises(ServiceUnreachable, match="not encrypted"):
+    with pytest.raises(DownloadError, match="not encrypted"):
         bench.fetch()
     assert bench.depot.gets("/storage/") == []
 
@@ -357,7 +357,7 @@ def test_a_storage_that_nobody_vouches_for_hears_nothing(bench: Bench, tmp_path:
 
     with raw_server(serve, read_first=False) as raw:
         bench.depot.link = lambda path: f"{raw.url.replace('http:', 'https:')}{path}?signature={SIGNATURE}"
-        with pytest.raises(ServiceUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(DownloadError, match="CERTIFICATE_VERIFY_FAILED"):
             bench.fetch()
     assert (raw.heard, raw.connections > 0) == ([], True)
 
