@@ -61,14 +61,16 @@ def download(
       reconciler download run.tickets_eval 'run.sweep[*]' --out /data/runs
     """
     from reconciler.cli.exits import DONE, ERROR
+    from reconciler.cli.signals import interrupted_by_signals
     from reconciler.outputs import How, download_outputs
 
     project = open_project(session)
     telling = _telling(session)
-    try:
-        download_outputs(project, addresses, How(out, parallelism, wait_timeout), telling.event)
-    finally:
-        telling.stop()
+    with interrupted_by_signals():
+        try:
+            download_outputs(project, addresses, How(out, parallelism, wait_timeout), telling.event)
+        finally:
+            telling.stop()
     session.tell(telling.tally.summary())
     ctx.exit(ERROR if telling.tally.failed else DONE)
 

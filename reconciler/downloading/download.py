@@ -27,14 +27,14 @@ from reconciler.downloading.names import UnsafeName, short_digest
 from reconciler.downloading.packing import packed
 from reconciler.downloading.provenance import FileRecord, Origin
 from reconciler.downloading.shelf import FILES, Found, Shelf
-from reconciler.downloading.unpack import BadArchive, check_room, unpack
+from reconciler.downloading.unpack import BadArchive, check_room, room, unpack
 from reconciler.model.downloads import DownloadEvent, Failed, Fetched, Fetching, Gained, Kept, Noted
-from reconciler.model.errors import ReconcilerError, ServiceRefused, ServiceUnreachable
+from reconciler.model.errors import DownloadError, ReconcilerError, ServiceError, ServiceRefused
 from reconciler.model.run import Run, RunStatus
 
 Tell = Callable[[DownloadEvent], None]
-_LARGEST_FILE: Final = 64 * 2**30  # bytes, where the service does not say how many there are
 MANY_FILES: Final = 500
+_UNPACKED: Final = "unpacked"
 _FOR_ALL: Final = (401, 402, 403)  # answers that every other call would get as well
 
 
@@ -149,10 +149,10 @@ class _RunJob:
         wanted = [one for one in every if self._is_wanted(one.path)]
         gone = self._damaged() - {one.path for one in wanted}
         if gone:
-            raise ServiceUnreachable(f"the run does not list {', '.join(sorted(gone)[:3])} any more")
+            raise DownloadError(f"the run does not list {', '.join(sorted(gone)[:3])} any more")
         known = [one.size for one in wanted if one.size is not None]
         check_room(staged, sum(known))
-        if len(wanted) > MANY_FILES:
+        if len(wanted) > MANY_FILES and not any(_is_staged(staged, one) for one in wanted):
             self._add(partial(self._out_of_archive, staged, wanted))
         else:
             self._each(staged, wanted)
@@ -165,10 +165,10 @@ class _RunJob:
     def _succeeded(self) -> Run:
         run = self.client.get_run(self.item.run_id)
         if run is None:
-            raise ServiceUnreachable(f"run {self.item.run_id} is gone from the service, and its files with it")
+            raise DownloadError(f"run {self.item.run_id} is gone from the service, and its files with it")
         if run.status is not RunStatus.SUCCEEDED:
             later = "" if run.status.final else "; its files are there once it has SUCCEEDED"
-            raise ServiceUnreachable(f"run {run.id} is {run.status}{later}")
+            raise DownloadError(f"run {run.id} is {run.status}{later}")
         return run
 
     def _damaged(self) -> set[str]:
@@ -207,12 +207,12 @@ class _RunJob:
 
     def _file(self, staged: Path, one: Listed) -> None:
         place = staged / FILES / one.path
-        if place.is_file() and not place.is_symlink() and one.size in (None, place.stat().st_size):
+        if _is_staged(staged, one):
             self.tell(Gained(self.item.address, place.stat().st_size))
         else:
-            part = staged / "parts" / f"{short_digest(one.file_id)}.part"
+            part = staged / "parts" / f"{short_digest(one.path)}.part"
             ask = partial(self.client.file_link, self.item.run_id, one.file_id)
-            fetch(Wanted(one.name, ask, one.size, _LARGEST_FILE), part, self._means())
+            fetch(Wanted(one.name, ask, one.size, room(staged)), part, self._means())
             place.parent.mkdir(parents=True, exist_ok=True)
             part.replace(place)
         record = FileRecord(one.path, sha256_of(place), place.stat().st_size, one.name, one.file_id, one.file_type)
@@ -222,38 +222,41 @@ class _RunJob:
     def _archive(self, staged: Path) -> None:
         self._source = "archive"
         self._files = [one for one in self._unpacked(staged) if self._is_wanted(one.path)]
+        _take(staged)
 
     def _out_of_archive(self, staged: Path, wanted: Sequence[Listed]) -> None:
         """The files that are wanted, all of them out of the archive, or each by itself."""
         try:
             there = {one.path: one for one in self._unpacked(staged)}
-        except (BadArchive, ServiceUnreachable) as problem:
+        except (DownloadError, ServiceError) as problem:
+            if isinstance(problem, ServiceRefused) and problem.status in _FOR_ALL:
+                raise
             why = str(problem)
         else:
             found = [as_listed(one, there.get(one.path)) for one in wanted]
             self._files = [one for one in found if one is not None]
             if len(self._files) == len(wanted):
                 self._source = "archive"
+                _take(staged)
                 return
             why = "its archive does not hold what the run lists"
         self.tell(Noted(self.item.address, f"{why}; its files are fetched one by one"))
         self._files = []
-        shutil.rmtree(staged / FILES, ignore_errors=True)
         self._each(self.shelf.staging(self.item.address, self.item.run_id), wanted)
 
     def _unpacked(self, staged: Path) -> list[FileRecord]:
-        """Every file of the archive, in the staging folder."""
+        """Every file of the archive, in a folder beside that of the staged files."""
         part = staged / "parts" / "archive.zip"
         self.tell(Fetching(self.item.address, 0, None))
         whole = packed(self.client, self.item.run_id, self.patience, self.crew.pause)
         check_room(staged, whole.size or 0)
         self.tell(Fetching(self.item.address, 0, whole.size))
         ask = partial(whole.again, self.client)
-        fetch(Wanted("the archive", ask, whole.size, _LARGEST_FILE), part, self._means())
-        shutil.rmtree(staged / FILES)
-        (staged / FILES).mkdir()
+        fetch(Wanted("the archive", ask, whole.size, room(staged)), part, self._means())
+        shutil.rmtree(staged / _UNPACKED, ignore_errors=True)
+        (staged / _UNPACKED).mkdir()
         try:
-            return unpack(part, staged / FILES, self._look_up)
+            return unpack(part, staged / _UNPACKED, self._look_up)
         except BadArchive:
             shutil.rmtree(staged)  # the next download begins anew
             raise
@@ -268,7 +271,7 @@ class _RunJob:
         files = sorted(self._files, key=lambda one: one.path)
         gone = self._damaged() - {one.path for one in files}
         if gone:
-            raise ServiceUnreachable(f"the archive does not hold {', '.join(sorted(gone)[:3])} any more")
+            raise DownloadError(f"the archive does not hold {', '.join(sorted(gone)[:3])} any more")
         if there is None:
             told: dict[str, Any] = provenance.provenance(self.item.origin, self._run, files, self._source, at)
             self.shelf.finish(self.item.address, self.item.run_id, told)
@@ -278,3 +281,15 @@ class _RunJob:
             self.shelf.repair(self.item.address, self.item.run_id, told, self.item.found, sorted(fresh))
         folder = str(self.shelf.root / self.item.found.folder)
         self.tell(Fetched(self.item.address, folder, len(files), sum(one.size_bytes for one in files)))
+
+
+def _is_staged(staged: Path, one: Listed) -> bool:
+    """Whether a file has come already: it gets this name only when it is whole and on the disk."""
+    place = staged / FILES / one.path
+    return place.is_file() and not place.is_symlink() and one.size in (None, place.stat().st_size)
+
+
+def _take(staged: Path) -> None:
+    """Make what was unpacked the staged files."""
+    shutil.rmtree(staged / FILES)
+    (staged / _UNPACKED).rename(staged / FILES)

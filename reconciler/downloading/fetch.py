@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,15 @@ from typing import Final
 
 from reconciler.dataframer.outcomes import retry_after
 from reconciler.dataframer.storage import Link, LinkBroken, LinkRefused, Storage, Stored
-from reconciler.model.errors import ServiceUnreachable
+from reconciler.model.errors import DownloadError
 
 _SYNCED_EACH: Final = 4 * 2**20  # bytes: what a kill may cost
 _WORTH: Final = 64 * 2**10  # bytes: a try that gets not so much farther counts as fruitless
 _FRUITLESS_TRIES: Final = 6
 _EXPIRED: Final = frozenset({400, 401, 403, 404, 410})  # storages differ in how they say that a link is over
 _NEW_LINKS: Final = 2
+_STALLED_SECONDS: Final = 60.0
+_STALLED_BYTES: Final = 1024  # fewer in that time: the connection is given up, and a new one made
 _LONGEST_PAUSE: Final = 8.0
 _RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
@@ -54,6 +57,7 @@ class Means:
     sleep: Callable[[float], object]
     stopped: Callable[[], bool]
     gained: Callable[[int], None]
+    clock: Callable[[], float] = time.monotonic
 
 
 class _Expired(Exception):
@@ -69,7 +73,7 @@ class _Later(Exception):
 def fetch(wanted: Wanted, part: Path, means: Means) -> int:
     """Make ``part`` the whole file, durably; returns its size.
 
-    Raises ServiceUnreachable when the service or its storage does not give it, Stopped, OSError; the part stays.
+    Raises DownloadError when the service or its storage does not give it, Stopped, OSError; the part stays.
     """
     link: Link | None = None
     fruitless = expired = told = farthest = 0
@@ -89,17 +93,15 @@ def fetch(wanted: Wanted, part: Path, means: Means) -> int:
         except _Expired:
             link, expired = None, expired + 1
             if expired > _NEW_LINKS:
-                raise ServiceUnreachable(f"{wanted.name}: new links to it are refused, too; try again later") from None
+                raise DownloadError(f"{wanted.name}: new links to it are refused, too; try again later") from None
         except LinkRefused as problem:
-            raise ServiceUnreachable(f"{wanted.name}: {problem}") from None
+            raise DownloadError(f"{wanted.name}: {problem}") from None
         except (LinkBroken, _Later) as problem:
             fruitless += 1
             if begun.size >= farthest + _WORTH:  # what was begun anew has to get farther than before
                 fruitless, expired, farthest = 0, 0, begun.size
             if fruitless >= _FRUITLESS_TRIES:
-                raise ServiceUnreachable(
-                    f"{wanted.name}: {problem}. What has arrived is kept; try again later"
-                ) from None
+                raise DownloadError(f"{wanted.name}: {problem}. What has arrived is kept; try again later") from None
             asked = problem.wait if isinstance(problem, _Later) else None
             pause = min(0.25 * 2**fruitless, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
             means.sleep(pause if asked is None else asked)
@@ -119,8 +121,9 @@ def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
     start = part.size if part.mark else 0
     headers = {"range": f"bytes={start}-", "if-range": part.mark} if start else {}
     with means.storage.get(link, headers) as answer:
+        size = wanted.size
         if answer.status == 206 and start:
-            _check_range(wanted, answer, part, start)
+            size = _check_range(wanted, answer, part, start)
         elif answer.status == 200:
             part.restart(_mark(answer))
         elif answer.status in _EXPIRED:
@@ -131,27 +134,32 @@ def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
         elif answer.status in (408, 425, 429) or answer.status >= 500:
             raise _Later(f"the storage answers with HTTP {answer.status}", retry_after(answer.headers))
         else:
-            raise ServiceUnreachable(f"{wanted.name}: the storage answers with HTTP {answer.status}")
+            raise DownloadError(f"{wanted.name}: the storage answers with HTTP {answer.status}")
         if answer.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
-            raise ServiceUnreachable(f"{wanted.name}: the storage sends it packed, which was not asked for")
+            raise DownloadError(f"{wanted.name}: the storage sends it packed, which was not asked for")
         if wanted.size is None and not answer.headers.keys() & {"content-length", "transfer-encoding"}:
-            raise ServiceUnreachable(f"{wanted.name}: nobody says how long it is, so it can't be told from a part")
+            raise DownloadError(f"{wanted.name}: nobody says how long it is, so it can't be told from a part")
+        since, there = means.clock(), part.size
         for chunk in answer.chunks:
+            if means.clock() - since > _STALLED_SECONDS:
+                if part.size - there < _STALLED_BYTES:
+                    raise _Later(f"no more than {_STALLED_BYTES:,} bytes came within {_STALLED_SECONDS:.0f} s")
+                since, there = means.clock(), part.size
             if means.stopped():
                 part.sync()
                 raise Stopped
             if part.size + len(chunk) > (wanted.most if wanted.size is None else wanted.size):
                 part.restart("")
-                raise ServiceUnreachable(f"{wanted.name}: {_too_much(wanted)}")
+                raise DownloadError(f"{wanted.name}: {_too_much(wanted)}")
             part.write(chunk)
     length = answer.headers.get("content-length", "")
-    if wanted.size is not None and part.size < wanted.size:
+    if size is not None and part.size < size:
         if length.isdecimal() and answer.status == 200 and int(length) == part.size:
             part.restart("")
-            raise ServiceUnreachable(
-                f"{wanted.name}: the storage has {part.reached:,} bytes of it, the service lists {wanted.size:,}"
+            raise DownloadError(
+                f"{wanted.name}: the storage has {part.reached:,} bytes of it, the service lists {size:,}"
             )
-        raise _Later(f"the answer ended after {part.size:,} of {wanted.size:,} bytes")
+        raise _Later(f"the answer ended after {part.size:,} of {size:,} bytes")
     part.end()
 
 
@@ -161,19 +169,18 @@ def _too_much(wanted: Wanted) -> str:
     return f"more than {wanted.most:,} bytes arrive"
 
 
-def _check_range(wanted: Wanted, answer: Stored, part: _Part, start: int) -> None:
-    """Raise unless the answer goes on exactly where the part ends, and is of the same bytes."""
+def _check_range(wanted: Wanted, answer: Stored, part: _Part, start: int) -> int | None:
+    """Raise unless the answer goes on exactly where the part ends, and is of the same bytes. Returns their number."""
     found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-    total = found[3] if found else ""
-    fits = found is not None and int(found[1]) == start
-    if wanted.size is not None and total.isdecimal():
-        fits = fits and int(total) == wanted.size
+    total = int(found[3]) if found and found[3].isdecimal() else wanted.size
+    fits = found is not None and int(found[1]) == start and total is not None and wanted.size in (None, total)
     etag = answer.headers.get("etag")
     if part.mark.startswith('"') and etag is not None:
         fits = fits and etag == part.mark
     if not fits:
         part.restart("")
         raise _Later("the storage answers with another part than was asked for")
+    return total
 
 
 def _mark(answer: Stored) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.storage import Link
-from reconciler.model.errors import ServiceUnreachable
+from reconciler.model.errors import DownloadError
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
@@ -30,12 +30,12 @@ class Packed:
         if link is None:
             link = client.archive(self.run_id).link
         if link is None:
-            raise ServiceUnreachable("the archive is packed anew; try again later")
+            raise DownloadError("the archive is packed anew; try again later")
         return link
 
 
 def packed(client: Client, run_id: str, patience: float, sleep: Callable[[float], object]) -> Packed:
-    """Ask until the archive is packed. Raises ServiceUnreachable when ``patience``, in seconds, is over."""
+    """Ask until the archive is packed. Raises DownloadError when ``patience``, in seconds, is over."""
     until = time.monotonic() + patience
     pause = _FIRST_PAUSE
     while True:
@@ -44,7 +44,7 @@ def packed(client: Client, run_id: str, patience: float, sleep: Callable[[float]
             return Packed(run_id, found.size, found.link)
         left = until - time.monotonic()
         if left <= 0:
-            raise ServiceUnreachable(
+            raise DownloadError(
                 f"its archive is still being packed after {patience:,.0f} s; run the same command again later, or wait"
                 " longer with --wait-timeout"
             )

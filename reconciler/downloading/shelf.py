@@ -29,7 +29,7 @@ from reconciler.downloading import provenance
 from reconciler.downloading.fetch import sha256_of
 from reconciler.downloading.names import folder_name, set_aside_name
 from reconciler.downloading.provenance import FileRecord, Provenance
-from reconciler.model.errors import ReconcilerError, UsageError
+from reconciler.model.errors import DownloadError, UsageError
 
 FILES: Final = "files"
 _CHANGED: Final = "changed"
@@ -38,7 +38,7 @@ _LOCK: Final = ".download.lock"
 _LARGEST_PROVENANCE: Final = 256 * 2**20
 
 
-class NotOurs(ReconcilerError):
+class NotOurs(DownloadError):
     """Something stands where a run should go that ``download`` did not make."""
 
 
@@ -84,11 +84,15 @@ class Shelf:
                 missing.append(one.path)
             elif not _is_plain(target, path) or path.stat().st_size != one.size_bytes or sha256_of(path) != one.sha256:
                 changed.append(one.path)
-        return Found(folder, there, tuple(changed), tuple(missing))
+        found = Found(folder, there, tuple(changed), tuple(missing))
+        staged = self._staging(folder, run_id)
+        if found.whole and staged.is_dir() and not staged.is_symlink():  # a repair ended after its last file
+            shutil.rmtree(staged)
+        return found
 
     def staging(self, address: str, run_id: str) -> Path:
         """The hidden folder in which a run is put together; what an earlier download left in it is still there."""
-        path = self.root / f".{set_aside_name(folder_name(address), run_id)}{_PARTIAL}"
+        path = self._staging(folder_name(address), run_id)
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             raise NotOurs(f"{path} is in the way and was not made by `download`. Move it away.")
         for folder in (path, path / FILES, path / "parts"):
@@ -124,9 +128,13 @@ class Shelf:
                 os.rename(place, _free(kept))
             os.replace(staged / FILES / path, place)
             _sync(place.parent)
-        write(target / provenance.NAME, provenance.written(told))
+        write(staged / provenance.NAME, provenance.written(told))
+        os.replace(staged / provenance.NAME, target / provenance.NAME)
+        _sync(target)
         shutil.rmtree(staged)
-        _sync(self.root)
+
+    def _staging(self, folder: str, run_id: str) -> Path:
+        return self.root / f".{set_aside_name(folder, run_id)}{_PARTIAL}"
 
     def _provenance(self, folder: Path, address: str) -> Provenance | None:
         """Of a run's folder; None where there is no folder. Raises NotOurs."""

@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from reconciler.downloading.names import UnsafeName, placed
 from reconciler.downloading.provenance import FileRecord
-from reconciler.model.errors import ReconcilerError
+from reconciler.model.errors import DownloadError
 
 # An archive may hold this many times its own size, and a little. Text of a model packs 3 to 10 times, a table of
 # repeated rows perhaps 100 times; a bomb 1,000 times.
@@ -32,7 +32,7 @@ _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED: Final = 0x1
 
 
-class BadArchive(ReconcilerError):
+class BadArchive(DownloadError):
     """An archive that is not unpacked; its text says why."""
 
 
@@ -52,11 +52,15 @@ def unpack(archive: Path, target: Path, step: Callable[[], None]) -> list[FileRe
         raise BadArchive(f"the archive is damaged or no ZIP ({e})") from None
 
 
+def room(target: Path) -> int:
+    """Bytes that may be put on the disk of a folder."""
+    return max(0, shutil.disk_usage(target).free - RESERVE)
+
+
 def check_room(target: Path, size: int) -> None:
     """Raise BadArchive unless so many bytes fit on the disk."""
-    free = shutil.disk_usage(target).free
-    if size + RESERVE > free:
-        raise BadArchive(f"{size:,} bytes do not fit on the disk of {target}, which has {free:,} left")
+    if size > room(target):
+        raise BadArchive(f"{size:,} bytes do not fit on the disk of {target}, which has room for {room(target):,}")
 
 
 def _checked(opened: zipfile.ZipFile, packed: int, target: Path) -> list[tuple[zipfile.ZipInfo, str]]:

@@ -9,6 +9,7 @@
     ├── LimitExceeded          a limit of the project forbids the plan; nothing was done
     ├── PlanOutdated           a saved plan no longer holds
     ├── SecretError            a referenced secret is not there
+    ├── DownloadError          files of a run can't be had, or not be put where they belong
     └── ServiceError           the service could not be asked, or refused
         ├── ServiceRefused     it answered with a status that is final
         ├── AccountMismatch    it knows too few of our runs: the key is probably another account's
@@ -67,6 +68,10 @@ class PlanOutdated(ReconcilerError):
 
 class SecretError(ReconcilerError):
     """A referenced secret is not there."""
+
+
+class DownloadError(ReconcilerError):
+    """Files of a run can't be had, or not be put where they belong."""
 
 
 class ServiceError(ReconcilerError):

@@ -58,3 +58,5 @@ def test_the_quickstart_runs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "quickstart", project, ignore=shutil.ignore_patterns(".reconciler"))
     assert "3 succeeded" in shell.run(f"cd '{project}' && reconciler apply --auto-approve")
     assert shell.run("reconciler plan") == "No changes. 3 runs are as declared.\n"
+    assert "3 runs fetched (33 files" in shell.run("reconciler download")
+    assert "3 were there already" in shell.run("reconciler download")

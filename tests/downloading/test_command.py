@@ -85,6 +85,7 @@ def test_every_run_that_succeeded(root: Path, run: Run, service: Depot) -> None:
     assert "run.failed: skipped: its run is FAILED" in out
     assert "run.new: skipped: no run yet" in out
     assert out.endswith("Download complete: 3 runs fetched (5 files, 10 B).\n")
+    assert [path for path in root.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()] == []
 
 
 def test_again_there_is_nothing_to_do_and_no_key_is_needed(
@@ -199,7 +200,7 @@ def slowly(service: Depot) -> None:
     service.storage = storage
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
 def test_a_process_that_ends_in_the_middle_leaves_what_the_next_one_goes_on_with(
     root: Path, run: Run, service: Depot, number: signal.Signals, code: int
 ) -> None:

@@ -331,6 +331,30 @@ def test_an_archive_that_is_not_what_is_listed_costs_nothing(
     assert files(tmp_path) == {f"out/run.x/files/{name}": content for name, content in THREE.items()}
 
 
+def test_files_that_came_one_by_one_are_not_fetched_in_an_archive_again(
+    service: Depot, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MANY_FILES", 2)
+    service.add("r1", THREE)
+    service.storage = lambda get: Said(405) if get.path.endswith(("/f2", ".zip")) else None
+    told = fetch_all(tmp_path, client, origin("r1"), patience=0, threads=1)
+    assert (kinds(told), len(service.gets("/files/download/"))) == ([("run.x", "Failed")], 1)
+    service.storage = lambda get: None
+    service.asked.clear()
+    fetch_all(tmp_path, client, origin("r1"))
+    assert files(tmp_path) == {f"run.x/files/{name}": content for name, content in THREE.items()}
+    assert (service.gets(".zip"), "/storage/r1/f1" in service.asked) == ([], False)
+
+
+def test_one_file_that_is_listed_twice_is_there_twice(service: Depot, client: Client, tmp_path: Path) -> None:
+    service.add("r1", {f"{n}.txt": b"same" * 50_000 for n in range(8)})
+    for one in service.runs["r1"]["generated_files"]:
+        one["id"] = "f1"
+    fetch_all(tmp_path, client, origin("r1"), threads=8)
+    assert set(files(tmp_path).values()) == {b"same" * 50_000}
+    assert len(files(tmp_path)) == 8
+
+
 def test_an_archive_that_has_changed_still_repairs_a_run(service: Depot, client: Client, tmp_path: Path) -> None:
     service.add("r1", {}, generated_files=None)
     service.archives["r1"] = packed(THREE)

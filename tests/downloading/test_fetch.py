@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import socket
+import ssl
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.storage import Link, Storage
+from reconciler.downloading import fetch as module
 from reconciler.downloading.fetch import Means, Stopped, Wanted, fetch
-from reconciler.model.errors import ReconcilerError, ServiceUnreachable
+from reconciler.model.errors import DownloadError, ReconcilerError
+from tests.dataframer.wire import raw_server
 from tests.downloading.depot import SIGNATURE, Depot, Get, Said, ranged
 
 CONTENT = bytes(range(256)) * 1024  # 256 KiB
@@ -33,6 +40,7 @@ class Bench:
     waited: list[float] = field(default_factory=list)
     gained: list[int] = field(default_factory=list)
     stop_at: int = 10**9  # bytes
+    clock: Callable[[], float] = time.monotonic
 
     def fetch(self, size: int | None = len(CONTENT), most: int = 10**9) -> int:
         ask = lambda: self.client.file_link(RUN, "f1")  # noqa: E731
@@ -40,7 +48,7 @@ class Bench:
         return fetch(
             Wanted("a.txt", ask, size, most),
             self.part,
-            Means(self.client.storage, self.waited.append, stopped, self.gained.append),
+            Means(self.client.storage, self.waited.append, stopped, self.gained.append, self.clock),
         )
 
     def ranges(self) -> list[str | None]:
@@ -190,6 +198,20 @@ def test_a_date_is_a_mark_as_well(bench: Bench) -> None:
     assert (bench.part.read_bytes(), bench.ranges()) == (CONTENT, [None, "bytes=90000-"])
 
 
+def test_a_part_of_what_nobody_knows_the_length_of_is_no_whole(bench: Bench) -> None:
+    def storage(get: Get) -> Said | None:
+        if get.number == 0:
+            return Said(200, CONTENT, {"etag": '"x"'}, cut=90_000)
+        start = int(get.headers["range"][6:-1])
+        end = min(start + 100_000, len(CONTENT))
+        return Said(206, CONTENT[start:end], {"content-range": f"bytes {start}-{end - 1}/{len(CONTENT)}"})
+
+    bench.depot.storage = storage
+    assert bench.fetch(None) == len(CONTENT)
+    assert bench.part.read_bytes() == CONTENT
+    assert bench.ranges() == [None, "bytes=90000-", "bytes=190000-"]
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 def test_a_link_that_is_over_is_asked_anew(bench: Bench, status: int) -> None:
     bench.depot.storage = lambda get: Said(status) if get.number == 0 else None
@@ -212,6 +234,15 @@ def test_a_storage_that_is_busy_is_asked_again(bench: Bench, status: int) -> Non
     bench.depot.storage = lambda get: Said(status, headers={"retry-after": "7"}) if get.number == 0 else None
     bench.fetch()
     assert (bench.part.read_bytes(), bench.waited, bench.links()) == (CONTENT, [7.0], 1)
+
+
+def test_a_storage_that_drips_is_left_and_asked_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = itertools.count(0, 61)
+    monkeypatch.setattr(module, "_STALLED_BYTES", 10**9)
+    bench.clock = lambda: float(next(times))
+    with pytest.raises(DownloadError, match="bytes came within 60 s"):
+        bench.fetch()
+    assert 3 <= len(bench.ranges()) <= 9
 
 
 def refuses(status: int) -> Callable[[Get], Said]:
@@ -249,7 +280,7 @@ def test_what_can_not_be_had_is_said_without_a_word_of_the_link(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench.depot.storage = storage
-    with logging_all(caplog), pytest.raises(ServiceUnreachable, match=why) as caught:
+    with logging_all(caplog), pytest.raises(DownloadError, match=why) as caught:
         bench.fetch(**asked)
     assert bench.part.stat().st_size < len(CONTENT)
     check_secret(caught.value, caplog.text, bench.part.parent)
@@ -294,14 +325,14 @@ def test_links_that_are_not_followed(
     bench: Bench, link: str, why: str, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     bench.depot.link = lambda path: link.replace("=S", f"={SIGNATURE}")
-    with logging_all(caplog), pytest.raises(ServiceUnreachable, match=why) as caught:
+    with logging_all(caplog), pytest.raises(DownloadError, match=why) as caught:
         bench.fetch()
     check_secret(caught.value, caplog.text, tmp_path)
 
 
 def test_a_link_to_this_machine_needs_a_service_on_this_machine(bench: Bench) -> None:
     bench.client.storage = Storage(plain=False)
-    with pytest.raises(ServiceUnreachable, match="not encrypted"):
+    with pytest.raises(DownloadError, match="not encrypted"):
         bench.fetch()
     assert bench.depot.gets("/storage/") == []
 
@@ -313,6 +344,22 @@ def test_a_redirect_on_this_machine_is_followed(bench: Bench) -> None:
     )
     bench.fetch()
     assert bench.part.read_bytes() == CONTENT
+
+
+def test_a_storage_that_nobody_vouches_for_hears_nothing(bench: Bench, tmp_path: Path) -> None:
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "cert.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem")
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as talking:  # fails: the client hangs up
+            raw.heard.append(talking.recv(1000))
+
+    with raw_server(serve, read_first=False) as raw:
+        bench.depot.link = lambda path: f"{raw.url.replace('http:', 'https:')}{path}?signature={SIGNATURE}"
+        with pytest.raises(DownloadError, match="CERTIFICATE_VERIFY_FAILED"):
+            bench.fetch()
+    assert (raw.heard, raw.connections > 0) == ([], True)
 
 
 def test_printing_a_link_gives_its_host() -> None:

@@ -7,7 +7,7 @@ import pytest
 from reconciler.dataframer.client import Client
 from reconciler.downloading import packing
 from reconciler.downloading.packing import packed
-from reconciler.model.errors import ServiceUnreachable
+from reconciler.model.errors import DownloadError, ServiceUnreachable
 from tests.downloading.depot import Depot, Said
 
 
@@ -20,7 +20,7 @@ def test_pauses_grow_and_end_with_the_patience(service: Depot, client: Client, m
 
     monkeypatch.setattr(packing.time, "monotonic", lambda: now[0])
     service.api = lambda path: Said(202, b"{}")
-    with pytest.raises(ServiceUnreachable, match="still being packed after 60 s"):
+    with pytest.raises(DownloadError, match="still being packed after 60 s"):
         packed(client, "r1", 60, sleep)
     assert sum(waited) == pytest.approx(60)
     assert 0.3 < waited[0] <= 0.5
@@ -49,7 +49,7 @@ def test_a_link_is_used_once_and_then_asked_anew(service: Depot, client: Client)
     assert first is not second
     assert len(service.gets("/files/download/")) == 2
     del service.archives["r1"]
-    with pytest.raises(ServiceUnreachable, match="packed anew"):
+    with pytest.raises(DownloadError, match="packed anew"):
         found.again(client)
 
 

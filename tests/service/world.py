@@ -57,6 +57,9 @@ class Spec:
         return answer
 
 
+FILE_SIZE = 5120  # bytes of each file of a run
+
+
 @dataclass(slots=True)
 class Run:
     """One run. It goes one step further each time that it is looked at, unless ``polls`` is None."""
@@ -134,7 +137,7 @@ class Run:
         files = []
         if self.status in FINAL:
             files = [
-                {"id": f"file-{n:04d}", "path": f"sample_{n}.txt", "file_type": "text/plain", "size_bytes": 5120}
+                {"id": f"file-{n:04d}", "path": f"sample_{n}.txt", "file_type": "text/plain", "size_bytes": FILE_SIZE}
                 for n in range(1, min(self.completed, 3) + 1)
             ]
         reported = {name: value for name, value in self.reported.items() if name != "spec_version"}
