@@ -10,7 +10,7 @@ import click
 from reconciler.cli.options import open_project
 from reconciler.cli.session import Session, pass_session
 
-_IGNORED = ".reconciler/"
+_IGNORED = (".reconciler/", "outputs/")  # the state and the emulator's runs; what `download` brings
 
 
 @click.command()
@@ -59,8 +59,9 @@ def _write_new(session: Session, path: Path, text: str) -> bool:
 
 def _ignore(session: Session, path: Path) -> None:
     before = path.read_text("utf-8") if path.exists() else ""
-    if _IGNORED in before.split():
+    missing = [name for name in _IGNORED if name not in before.split()]
+    if not missing:
         return
     end = "" if not before or before.endswith("\n") else "\n"
-    path.write_text(f"{before}{end}{_IGNORED}\n", "utf-8")
+    path.write_text(before + end + "".join(f"{name}\n" for name in missing), "utf-8")
     session.tell(f"Wrote {path}")

@@ -28,7 +28,7 @@ COMMANDS = {
     "output": ("records", "output", "Show runs as data for scripts."),
     "download": ("download", "download", "Bring the files of runs that SUCCEEDED."),
     "history": ("history", "history", "Show what happened: when, who, from which commit, at what cost."),
-    "state": ("state", "state", "Look into the state, rename and forget addresses, back it up, move it."),
+    "state": ("state", "state", "Look into the state; rename, forget, back up, move."),
     "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),
     "emulator": ("emulator", "emulator", "The built-in service, for any client on this machine."),
     "version": ("version", "version", "Show the version."),
