@@ -93,6 +93,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
     from reconciler.cli.deciding import ask
     from reconciler.cli.exits import code_of, standing_code
     from reconciler.cli.signals import stop_on_signals
+    from reconciler.model.events import Told
     from reconciler.pipeline.apply import (
         ApplyOptions,
         apply_plan,
@@ -116,6 +117,8 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
             continue  # what was decided changes the plan
         refuse_errors(made)
         refuse_limits(project, made, how.overrides)
+        for override in how.overrides:
+            telling.event(Told(f"Limit {override.name} is overridden: {override.reason}"))
         if not made.has_changes and not has_unsettled(project):
             code = standing_code(made, strict)
             telling.nothing(code)

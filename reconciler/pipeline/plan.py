@@ -12,7 +12,7 @@ from reconciler.applying.settling import Verdict, outlook
 from reconciler.clock import now
 from reconciler.dataframer.client import Client, Listing
 from reconciler.guards import guard_of, refuse_others_workspace, refuse_vanishing_state
-from reconciler.model.changes import Action, Outlook, Plan
+from reconciler.model.changes import Action, Kind, Outlook, Plan
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Instance, by_address
 from reconciler.planning.decide import Wishes, decide
@@ -196,6 +196,7 @@ class _Planning:
         spoken_for = {
             run.id for verdict in verdicts for run in (*verdict.candidates, *([verdict.run] if verdict.run else []))
         }
+        spoken_for |= {action.reused_run for action in actions if action.kind is Kind.IMPORT and action.reused_run}
         guard = guard_of(self._store, self._asked, read)
         return guard(actions, Listing(observed.listed, None), spoken_for) if guard else []
 
