@@ -12,7 +12,8 @@ from reconciler.config.positions import Path
 from reconciler.model.address import Address, matching, nearest, spelled
 
 _MOST_CYCLES = 20  # that are told
-_MOST_NAMES = 2_000  # among which a near one is looked for
+_MOST_NAMES = 1_000  # among which a near one is looked for
+_MOST_GUESSES = 20
 
 
 class Names:
@@ -25,6 +26,7 @@ class Names:
         }
         self._broken = tuple(f"run.{each.name}" for each in expanded.declarations if each.broken)
         self._found: dict[str, tuple[Address, ...]] = {}
+        self._guesses = _MOST_GUESSES
 
     def named(self, pattern: str) -> tuple[Address, ...]:
         """The declared addresses that a pattern names."""
@@ -43,7 +45,10 @@ class Names:
         return any(wanted == name or matching(wanted, [name]) for name in self._broken)
 
     def like(self, pattern: str) -> str:
-        """`` Did you mean …?``, or an empty text."""
+        """`` Did you mean …?``, or an empty text; of many, only the first are looked for."""
+        self._guesses -= 1
+        if self._guesses < 0:
+            return ""
         name = spelled(pattern).partition("[")[0]
         of_it = self._instances.get(name, ()) if name != pattern else ()
         return nearest(pattern, islice((*of_it, *self._instances), _MOST_NAMES))

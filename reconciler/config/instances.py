@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reconciler.config.expand import Declaration
-from reconciler.config.layers import Declared, Layer, Values
+from reconciler.config.layers import Declared, Values
 from reconciler.config.load import Document
 from reconciler.config.positions import Lines, Path, header_offsets, locate
 from reconciler.config.settings import to_secret
@@ -21,8 +22,13 @@ _SENT: Final = tuple(name for name in RUN_FIELDS if name not in (*SECRET_FIELDS,
 class Instances:
     """Makes instances; what many of them have in common is made once."""
 
-    def __init__(self, aliases: Mapping[str, str], dependencies: Mapping[str, tuple[Address, ...]]) -> None:
-        self._aliases, self._dependencies, self._places = aliases, dependencies, Places()
+    def __init__(
+        self,
+        declarations: Iterable[Declaration],
+        aliases: Mapping[str, str],
+        dependencies: Mapping[str, tuple[Address, ...]],
+    ) -> None:
+        self._aliases, self._dependencies, self._places = aliases, dependencies, _Places(declarations)
         self._values: Values | None = None
         self._request = Request(())
         self._lifecycles: dict[tuple[tuple[str, object], ...], Lifecycle] = {}
@@ -64,36 +70,34 @@ class Instances:
         return self._lifecycles[pairs]
 
 
-class Places:
+class _Places:
     """The line of each declaration, and of each key of a ``for_each``; each file is looked through once."""
 
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[dict[str, int], Lines]] = {}
-        self._of: tuple[Declaration, Source] | None = None
-        self._keys: dict[Path, Source] = {}
+    def __init__(self, declarations: Iterable[Declaration]) -> None:
+        self._by_document: dict[int, list[Declaration]] = defaultdict(list)
+        for declaration in declarations:
+            self._by_document[id(declaration.own.document)].append(declaration)
+        self._known: dict[int, dict[Path, Source]] = {}
 
     def of(self, declaration: Declaration, declared: Declared) -> Source:
         """The line that an instance owes itself to."""
-        if self._of is None or self._of[0] is not declaration:
-            self._of = declaration, self._declaration(declaration.own)
-            self._keys = self._all_keys(declaration) if declaration.is_keyed else {}
-        return self._keys.get(declared.home.path, self._of[1]) if self._keys else self._of[1]
-
-    def _all_keys(self, declaration: Declaration) -> dict[Path, Source]:
         document = declaration.own.document
-        _, lines = self._look_through(document)
-        spans = locate(document.text, [declared.home.path for declared in declaration.instances])
-        return {path: Source(document.file, *lines.at(span.key)) for path, span in spans.items()}
-
-    def _declaration(self, own: Layer) -> Source:
-        document = own.document
-        offsets, lines = self._look_through(document)
-        offset = offsets.get(str(own.path[1]))
-        if offset is None:  # written in another form: run.NAME.key = …, or an inline table
-            offset = locate(document.text, [own.path])[own.path].key
-        return Source(document.file, *lines.at(offset))
-
-    def _look_through(self, document: Document) -> tuple[dict[str, int], Lines]:
         if id(document) not in self._known:
-            self._known[id(document)] = header_offsets(document.text), Lines(document.text)
-        return self._known[id(document)]
+            self._known[id(document)] = self._look_through(document)
+        return self._known[id(document)][declared.home.path if declaration.is_keyed else declaration.own.path]
+
+    def _look_through(self, document: Document) -> dict[Path, Source]:
+        lines, offsets = Lines(document.text), header_offsets(document.text)
+        found: dict[Path, Source] = {}
+        wanted: list[Path] = []
+        for declaration in self._by_document[id(document)]:
+            offset = offsets.get(declaration.name)
+            if declaration.is_keyed:
+                wanted.extend(declared.home.path for declared in declaration.instances)
+            elif offset is None:  # written in another form: run.NAME.key = …, or an inline table
+                wanted.append(declaration.own.path)
+            else:
+                found[declaration.own.path] = Source(document.file, *lines.at(offset))
+        for path, span in locate(document.text, wanted).items() if wanted else ():
+            found[path] = Source(document.file, *lines.at(span.key))
+        return found

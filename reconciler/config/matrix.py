@@ -12,12 +12,12 @@ from reconciler.config.findings import Finding, check, did_you_mean, error, show
 from reconciler.config.layers import SPEC_KEYS, Layer
 from reconciler.config.models import PointTable
 from reconciler.config.tables import adapter_of
-from reconciler.config.variants import MAX_INSTANCES, Variant, name_of, nothing, too_many
+from reconciler.config.variants import MAX_INSTANCES, MAX_KEY, Variant, name_of, nothing, too_many
 from reconciler.dataframer.fields import SECRET_FIELDS
 from reconciler.model.address import format_address
 
 AXES: Final = tuple(PointTable.__annotations__)
-_MOST_POINTS = 10 * MAX_INSTANCES  # of the axes alone, before what is excluded
+_MOST_LOOKUPS = 10 * MAX_INSTANCES  # points of the axes alone, for each set of axes that exclusions name
 _Axes = dict[str, dict[str, Layer]]  # by name; layers by the text of their value
 
 
@@ -30,7 +30,7 @@ def points(own: Layer) -> tuple[list[Variant], list[Finding]]:
     included, more = _included(own, axes)
     findings += wrong + more
     count = math.prod(len(values) for values in axes.values())
-    if count > _MOST_POINTS:
+    if count * excluded.ways > _MOST_LOOKUPS:
         return [], [*findings, too_many(own, "matrix")]
     found = list(islice(_product(axes, excluded), MAX_INSTANCES + 1))
     if len(found) + len(included) > MAX_INSTANCES:
@@ -78,6 +78,12 @@ def _axes(own: Layer) -> tuple[_Axes | None, list[Finding]]:
             axes[axis] = {}
             for layer in layers:
                 text = _text(layer.table[axis])
+                if len(text) > MAX_KEY:
+                    detail = (
+                        f"A value of the axis {axis} has more than {MAX_KEY} characters; it becomes a part of keys."
+                    )
+                    findings.append(error(own.document, layer.path, "Malformed value", detail, address=name))
+                    continue
                 first = axes[axis].setdefault(text, layer)
                 if type(first.table[axis]) is not type(layer.table[axis]):
                     axes[axis].setdefault(shown(layer.table[axis]), layer)  # at least one is of the wrong type
@@ -90,7 +96,7 @@ def _axes(own: Layer) -> tuple[_Axes | None, list[Finding]]:
     if len(specs) > 1:
         detail = f"{' and '.join(specs)} are ways to name one spec, so only one of them can be an axis."
         findings.append(error(own.document, (*path, specs[1]), "One spec is needed", detail, address=name))
-    complete = len(axes) == len(matrix) and len(specs) < 2
+    complete = len(axes) == len(matrix) and all(axes.values()) and len(specs) < 2
     return (axes if complete else None), findings
 
 
@@ -134,6 +140,11 @@ class _Excluded:
         for entry in entries:
             names = tuple(entry.texts)
             self._by_axes[names].setdefault(tuple(entry.texts.values()), []).append(entry)
+
+    @property
+    def ways(self) -> int:
+        """How many lookups a point needs, at least one."""
+        return max(len(self._by_axes), 1)
 
     def holds(self, point: Mapping[str, str]) -> bool:
         """Whether an entry excludes the point; marks all that do."""

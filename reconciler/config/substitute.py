@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from reconciler.config.findings import Finding, did_you_mean, error, shown, to_diagnostics
-from reconciler.config.load import Document, Loaded
+from reconciler.config.load import MAX_BYTES, Document, Loaded
 from reconciler.config.positions import Path
 from reconciler.config.settings import MOST_FINDINGS
 from reconciler.config.values import Value
@@ -52,6 +52,7 @@ class _Walk:
         self.findings: list[Finding] = []
         self.references: dict[Path, str] = {}
         self.broken: set[Path] = set()
+        self._room = MAX_BYTES  # characters that references inside longer texts may still add
 
     def of(self, value: Any, path: Path) -> Any:
         """The value with its references resolved."""
@@ -98,7 +99,12 @@ class _Walk:
             raise _Problem(
                 "A list inside a text", detail, f'Write "${{var.{reference[1]}}}" alone, in the place of a list.'
             )
-        return ("true" if value else "false") if isinstance(value, bool) else str(value)
+        part = ("true" if value else "false") if isinstance(value, bool) else str(value)
+        self._room -= len(part)
+        if self._room < 0:
+            detail = f"References inside longer texts make more than {MAX_BYTES:,} characters of this file."
+            raise _Problem("The file becomes too large", detail, "Shorten the values, or split the file.")
+        return part
 
     def _value(self, name: str) -> Value:
         if name in self._variables.values:

@@ -57,7 +57,7 @@ def validate(loaded: Loaded, expanded: Expanded) -> Desired:
     moved, misplaced = read_moved(loaded, names)
     imports, unfit = read_imports(loaded, names, moved)
     findings = [*findings, *more, *expanded.findings, *wrong, *misplaced, *unfit]
-    checking = _Checking(aliases, settings, Instances(aliases, dependencies))
+    checking = _Checking(aliases, settings, Instances(expanded.declarations, aliases, dependencies))
     for layer in expanded.defaults:
         findings.extend(checking.tables.look_at(layer, None))
     for declaration in expanded.declarations:

@@ -14,6 +14,7 @@ from reconciler.dataframer.fields import MAX_SAMPLES
 WAYS: Final = ("for_each", "matrix", "shard_size")
 EXPANDING: Final = ("for_each", "matrix", "matrix_exclude", "matrix_include")
 MAX_INSTANCES: Final = 100_000  # of one declaration
+MAX_KEY: Final = 300  # characters of a key of for_each, or of one value in the key of a matrix's instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ def keyed(own: Layer) -> tuple[list[Variant], list[Finding]]:
     for key, values in table.items():
         if not key:
             detail = "A key of for_each is empty: nobody could name its instance."
+            wrong.append(error(own.document, (*path, key), "Malformed name", detail, address=name, on_key=True))
+        elif len(key) > MAX_KEY:
+            detail = f"A key of for_each has more than {MAX_KEY} characters; it becomes a part of addresses."
             wrong.append(error(own.document, (*path, key), "Malformed name", detail, address=name, on_key=True))
         elif not isinstance(values, dict):
             fix = f"Write {key} = {{}} where nothing differs."

@@ -91,6 +91,7 @@ def test_every_problem_of_a_value_is_told_where_it_stands(tmp_path: Path) -> Non
         ('["de", "fr"]', "Wrong type"),
         ("{ de = 5 }", "Wrong type"),
         ('{ "" = {} }', "Malformed name"),
+        (f'{{ "{"x" * 301}" = {{}} }}', "Malformed name"),
         ("{ de = {}, de.number_of_samples = 5 }", "This is not valid TOML"),
     ],
 )

@@ -132,6 +132,10 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, str, str]]]] = {
         {"matrix": {"number_of_samples": [1, 2, 1]}},
         [("1] }", "run.a", "Two instances with one address")],
     ),
+    "a value that is too long for a key": (
+        {"matrix": {"spec_name": ["x" * 301, "x"]}},
+        [('"xxx', "run.a", "Malformed value")],
+    ),
     "two ways to name a spec": (
         {"matrix": {"spec": ["t"], "spec_name": ["N"]}},
         [('["N"]', "run.a", "One spec is needed")],

@@ -277,6 +277,12 @@ def test_a_var_file_that_is_not_there(tmp_path: Path) -> None:
     assert error.source.file == str(tmp_path.parent / "nowhere.toml")
 
 
+def test_a_small_file_does_not_become_a_large_one(tmp_path: Path) -> None:
+    root = variable("v", "string", default="x" * 60_000) + SPECS
+    root += "".join(run(f"r{n}", spec=None, spec_name="${var.v}" * 50 + ".") for n in range(3))
+    assert [what for _, _, what in said(desired(tmp_path, root))] == ["The file becomes too large"]
+
+
 def test_where_the_root_can_t_be_read_references_are_not_told(tmp_path: Path) -> None:
     found = desired(tmp_path, "[", inner=run(spec=None, spec_id=SPEC, number_of_samples="${var.x}"))
     assert [what for _, _, what in said(found)] == ["This is not valid TOML"]
