@@ -9,7 +9,14 @@ import traceback
 
 from reconciler.cli.session import Session
 from reconciler.model.changes import Plan
-from reconciler.model.errors import ConfigurationError, PlanError, PlanOutdated, ReconcilerError, ServiceError
+from reconciler.model.errors import (
+    ConfigurationError,
+    LimitExceeded,
+    PlanError,
+    PlanOutdated,
+    ReconcilerError,
+    ServiceError,
+)
 from reconciler.model.events import Report
 from reconciler.views.paint import Paint
 from state.errors import StateError, StateLocked
@@ -55,4 +62,6 @@ def explain(problem: Exception, session: Session) -> int:
     session.warn(getattr(problem, "__notes__", ()))
     if isinstance(problem, StateLocked):
         return LOCKED
+    if isinstance(problem, LimitExceeded):
+        return LIMIT
     return OUTDATED if isinstance(problem, PlanOutdated) else ERROR
