@@ -90,23 +90,24 @@ class Forks:
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             stdin.write(given.encode())
             stdin.seek(0)
-            code = self._wait(args, self._start(args, env, folder, [stdin, out, err]), seconds)
+            streams = [stdin.fileno(), out.fileno(), err.fileno()]
+            code = self.wait(args, self.start(args, env, folder, streams), seconds)
             return subprocess.CompletedProcess([*REAL, *args], code, _text(out), _text(err))
 
-    def _start(self, args: Sequence[str], env: Mapping[str, str], folder: Path, streams: Sequence[IO[bytes]]) -> int:
-        """The descriptor that the pid, and in the end the exit code, can be read from."""
+    def start(self, args: Sequence[str], env: Mapping[str, str], folder: Path, streams: Sequence[int]) -> int:
+        """Start a command with these descriptors as its streams. What ``wait`` needs."""
         order = json.dumps({"args": args, "env": dict(env), "cwd": str(folder)}).encode()
         told, tell = os.pipe()
         try:
             with self._guard:
-                handles = [*(stream.fileno() for stream in streams), tell]
-                socket.send_fds(self._socket, [_LENGTH.pack(len(order))], handles)
+                socket.send_fds(self._socket, [_LENGTH.pack(len(order))], [*streams, tell])
                 self._socket.sendall(order)
         finally:
             os.close(tell)
         return told
 
-    def _wait(self, args: Sequence[str], told: int, seconds: float) -> int:
+    def wait(self, args: Sequence[str], told: int, seconds: float) -> int:
+        """The exit code of what was started. Raises subprocess.TimeoutExpired; it is killed then."""
         with os.fdopen(told, "rb", buffering=0) as answers:
             pid = int(answers.readline())
             if not select.select([answers], [], [], seconds)[0]:

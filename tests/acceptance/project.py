@@ -154,6 +154,9 @@ class Project:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+            for stream in (process.stdout, process.stderr):  # a stream left open is a warning in whichever test is next
+                if stream is not None:
+                    stream.close()
 
     def expect(
         self, code: int, *args: str, env: Mapping[str, str | None] | None = None, timeout: float = TIMEOUT
