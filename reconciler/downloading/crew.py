@@ -13,7 +13,7 @@ from reconciler.downloading.fetch import Stopped
 
 Job = Callable[[], None]
 _LOOK_SECONDS: Final = 0.2
-_LEAVING_SECONDS: Final = 2.0  # for what is under way when a job has failed for all
+_LEAVING_SECONDS: Final = 1.0  # for what is under way and notices
 
 
 class Crew:
@@ -55,14 +55,14 @@ class Crew:
                 while self._open and self._failure is None:
                     self._idle.wait(_LOOK_SECONDS)
         finally:
-            if self._failure is not None or self._open:
-                self._stopped.set()
             for _ in threads:
                 self._jobs.put((-1, next(self._numbers), None))
+            if self._open:  # a job has failed for all, or somebody wants to leave
+                self._stopped.set()
+                until = time.monotonic() + _LEAVING_SECONDS
+                for thread in threads:
+                    thread.join(max(0.0, until - time.monotonic()))
         if self._failure is not None:
-            until = time.monotonic() + _LEAVING_SECONDS
-            for thread in threads:
-                thread.join(max(0.0, until - time.monotonic()))
             raise self._failure
 
     def _serve(self) -> None:

@@ -118,7 +118,7 @@ def sha256_of(path: Path) -> str:
 
 def _once(wanted: Wanted, link: Link, part: _Part, means: Means) -> None:
     """One exchange that brings the rest of the file; raises when it did not."""
-    start = part.size if part.mark else 0
+    start = part.size
     headers = {"range": f"bytes={start}-", "if-range": part.mark} if start else {}
     with means.storage.get(link, headers) as answer:
         size = wanted.size

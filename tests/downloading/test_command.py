@@ -212,12 +212,12 @@ def test_a_process_that_ends_in_the_middle_leaves_what_the_next_one_goes_on_with
     process = start(root, "-vv", "download", "run.large")
     staged = root / "outputs" / ".run.large@r-large.partial"
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 80
         while not ((staged / "files" / "small.txt").exists() and durable(staged) >= 4 * 2**20):
             assert time.monotonic() < until
             time.sleep(0.02)
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == code
