@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_type_hints
 
@@ -15,7 +15,7 @@ from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from reconciler.config.load import Document
+from reconciler.config.load import Document, Origin
 from reconciler.config.models import (
     PATTERN_WORDS,
     UNBOUNDED,
@@ -78,17 +78,27 @@ def to_diagnostics(findings: Iterable[Finding]) -> list[Diagnostic]:
     for group in by_document.values():
         document = group[0].document
         spans, lines = locate(document.text, (finding.path for finding in group)), Lines(document.text)
-        found.extend(_diagnostic(finding, spans[finding.path], lines) for finding in group)
+        origins = {name: _origin(name, origin) for name, origin in document.origins.items()}
+        found.extend(_diagnostic(finding, spans[finding.path], lines, origins) for finding in group)
     return found
 
 
-def _diagnostic(finding: Finding, span: Span, lines: Lines) -> Diagnostic:
+def _diagnostic(finding: Finding, span: Span, lines: Lines, origins: Mapping[str, str]) -> Diagnostic:
     line, column = lines.at(span.key if finding.on_key else span.value)
     source = Source(finding.document.file, line, column)
     written, detail = finding.document.references, finding.detail
-    if written and (origin := _prefixes(finding.path) & written.keys()):
-        detail = f"{detail} It is written as {shown(written[max(origin, key=len)])}."
+    if written and (places := _prefixes(finding.path) & written.keys()):
+        text = written[max(places, key=len)]
+        named = "".join(words for name, words in origins.items() if f"${{var.{name}}}" in text)
+        detail = f"{detail} It is written as {shown(text)}{named}."
     return Diagnostic(finding.severity, finding.summary, detail, finding.fix, finding.address, source)
+
+
+def _origin(name: str, origin: Origin) -> str:
+    """Who gave a variable its value, in words."""
+    document, path = origin.document, origin.path
+    line, _ = (1, 1) if origin.words else Lines(document.text).at(locate(document.text, [path])[path].value)
+    return f"; {name} is given by {origin.words or f'{document.file}:{line}'}"
 
 
 def _prefixes(path: Path) -> set[Path]:

@@ -38,19 +38,30 @@ _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)",
 @dataclass(frozen=True, slots=True)
 class Document:
     """One parsed file; ``file`` is its path relative to the project. Of a table in which variables were substituted,
-    ``references`` has what is written there, and ``broken`` the places where that failed: told already.
+    ``references`` has what is written there, ``origins`` who gave each variable its value, and ``broken`` the places
+    where that failed: told already.
     """
 
     file: str
     text: str
     table: dict[str, Any]
     references: Mapping[Keys, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
     broken: frozenset[Keys] = frozenset()
 
     @property
     def is_root(self) -> bool:
         """Whether it is the project's reconciler.toml."""
         return self.file == ROOT_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who gave a variable its value: a place of a file, or, with ``words``, somebody else (``--var size``)."""
+
+    document: Document
+    path: Keys
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

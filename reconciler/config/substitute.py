@@ -37,7 +37,13 @@ def _substituted(document: Document, variables: Variables, findings: list[Findin
     walk = _Walk(document, variables)
     table = {key: value if key == "variables" else walk.of(value, (key,)) for key, value in document.table.items()}
     findings += walk.findings
-    return replace(document, table=table, references=walk.references, broken=frozenset(walk.broken))
+    return replace(
+        document,
+        table=table,
+        references=walk.references,
+        origins=variables.origins,
+        broken=frozenset(walk.broken),
+    )
 
 
 class _Problem(Exception):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconciler.config.findings import Finding, check, did_you_mean, error
-from reconciler.config.load import Document, Loaded, read_document
+from reconciler.config.load import Document, Loaded, Origin, read_document
 from reconciler.config.models import VariableTable
 from reconciler.config.positions import Path as Keys
 from reconciler.config.tables import adapter_of
@@ -38,11 +38,12 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """Values by name. ``broken``: declared ones that have none, because of an error that is told. ``readable``: whether
-    it is known which there are.
+    """Values by name, and who gave them. ``broken``: declared ones that have none, because of an error that is told.
+    ``readable``: whether it is known which there are.
     """
 
     values: Mapping[str, Value]
+    origins: Mapping[str, Origin]
     broken: frozenset[str] = frozenset()
     readable: bool = True
 
@@ -52,14 +53,7 @@ class Variables:
         return tuple(sorted({*self.values, *self.broken}))
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """One value that somebody gives a variable, and where problems with it are told."""
-
-    value: Any
-    document: Document
-    path: Keys
-    origin: str = ""  # of a text that is not in a file
+_Offers = dict[str, list[tuple[Any, Origin]]]  # by variable, in the order in which they count
 
 
 def read_variables(
@@ -68,18 +62,22 @@ def read_variables(
     """The values of all variables, and what is wrong with them or with how they are given."""
     root = loaded.top
     if root is None:
-        return Variables({}, readable=False), [], []
+        return Variables({}, {}, readable=False), [], []
     variables = root.table.get("variables", {})
     if not isinstance(variables, dict):
         said = "variables must be a table."
-        return Variables({}, readable=False), [error(root, ("variables",), "Wrong type", said, "[variables.NAME]")], []
+        return (
+            Variables({}, {}, readable=False),
+            [error(root, ("variables",), "Wrong type", said, "[variables.NAME]")],
+            [],
+        )
     tables, findings = _declared(root, variables)
     names = set(variables)
-    offers: dict[str, list[_Offer]] = defaultdict(list)
+    offers: _Offers = defaultdict(list)
     diagnostics: list[Diagnostic] = []
     for name, table in tables.items():
         if "default" in table:
-            offers[name].append(_Offer(table["default"], root, ("variables", name, "default")))
+            offers[name].append((table["default"], Origin(root, ("variables", name, "default"))))
     if loaded.environment is not None:
         _take(loaded.environment, ("variables",), names, offers, findings)
     for key in sorted(environ):
@@ -96,14 +94,15 @@ def read_variables(
         if not equals or name not in names:
             diagnostics.append(_undeclared(f"--var {name}", name, names, well_formed=bool(equals)))
         else:
-            offers[name].append(_Offer(value, root, ("variables", name), f"--var {name}"))
+            offers[name].append((value, Origin(root, ("variables", name), f"--var {name}")))
     values: dict[str, Value] = {}
     for name, table in tables.items():
         wrong = list(_decide(name, table, offers[name], root, values))
         findings += wrong
         if wrong:
             values.pop(name, None)
-    return Variables(values, frozenset(names - values.keys())), findings, diagnostics
+    origins = {name: offers[name][-1][1] for name in values}
+    return Variables(values, origins, frozenset(names - values.keys())), findings, diagnostics
 
 
 def _declared(root: Document, variables: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[Finding]]:
@@ -128,9 +127,7 @@ def _declared(root: Document, variables: dict[str, Any]) -> tuple[dict[str, dict
     return sound, findings
 
 
-def _take(
-    document: Document, inside: Keys, names: set[str], offers: dict[str, list[_Offer]], findings: list[Finding]
-) -> None:
+def _take(document: Document, inside: Keys, names: set[str], offers: _Offers, findings: list[Finding]) -> None:
     """Values that a file gives: at its top, or in a table of it."""
     table: Any = document.table
     for key in inside:
@@ -140,7 +137,7 @@ def _take(
         return
     for name, value in table.items():
         if name in names:
-            offers[name].append(_Offer(value, document, (*inside, name)))
+            offers[name].append((value, Origin(document, (*inside, name))))
         else:
             detail = f'There is no variable "{name}".{did_you_mean(name, names)}'
             findings.append(
@@ -153,13 +150,13 @@ def _from_environ(
     text: str,
     root: Document,
     names: set[str],
-    offers: dict[str, list[_Offer]],
+    offers: _Offers,
     diagnostics: list[Diagnostic],
 ) -> None:
     """Variables of other projects may be set as well: only one whose case differs is told."""
     name = key.removeprefix(PREFIX)
     if name in names:
-        offers[name].append(_Offer(text, root, ("variables", name), key))
+        offers[name].append((text, Origin(root, ("variables", name), key)))
         return
     near = next((known for known in sorted(names) if _plain(known) == _plain(name)), None)
     if near is not None:
@@ -191,22 +188,22 @@ def _called(path: Path, root: Path) -> str:
 
 
 def _decide(
-    name: str, table: dict[str, Any], offers: list[_Offer], root: Document, values: dict[str, Value]
+    name: str, table: dict[str, Any], offers: list[tuple[Any, Origin]], root: Document, values: dict[str, Value]
 ) -> Iterator[Finding]:
     """Takes the last value. What files say is checked all the same; of other texts only the one that counts."""
     if not offers:
         detail = f"{name} has no default, and nobody gives it a value."
         fix = f"Give one with --var {name}=…, --var-file, {PREFIX}{name} or a default."
         yield error(root, ("variables", name), "A value is missing", detail, fix, on_key=True)
-    for number, offer in enumerate(offers, start=1):
-        if offer.origin and number < len(offers):
+    for number, (given, origin) in enumerate(offers, start=1):
+        if origin.words and number < len(offers):
             continue
         try:
-            value = read_text(table, offer.value) if offer.origin else literal(offer.value)
+            value = read_text(table, given) if origin.words else literal(given)
             fits(table, value)
         except ValueError as problem:
-            said = f", as {offer.origin} gives it," if offer.origin else ""
+            said = f", as {origin.words} gives it," if origin.words else ""
             end = "" if str(problem).endswith("?") else "."
-            yield error(offer.document, offer.path, "Value not allowed", f"{name}{said} {problem}{end}")
+            yield error(origin.document, origin.path, "Value not allowed", f"{name}{said} {problem}{end}")
         else:
             values[name] = value

@@ -184,11 +184,27 @@ def test_what_is_wrong_with_a_reference_is_told_once(
     assert said(desired(tmp_path, SPECS + text + declared)) == expected
 
 
-def test_a_value_of_a_variable_that_does_not_fit_says_how_it_is_written(tmp_path: Path) -> None:
-    text = variable("size", "integer", default=5) + SPECS + run(number_of_samples="${var.size}")
-    (error,) = errors(told(tmp_path, text, "size=0"))
-    assert error.detail.endswith('not 0. It is written as "${var.size}".')
-    (error,) = errors(told(tmp_path, text.replace("var.size", "var.siez")))
+@pytest.mark.parametrize(
+    ("options", "given", "words"),
+    [
+        ({"env": "prod"}, (), "environments/prod.toml:2"),
+        ({"environ": {"RECONCILER_VAR_size": "0"}}, (), "RECONCILER_VAR_size"),
+        ({"var_files": ("\nsize = 0\n",)}, (), "0.toml:2"),
+        ({}, ("size=0",), "--var size"),
+        ({}, (), "reconciler.toml:3"),
+    ],
+)
+def test_a_value_that_does_not_fit_says_how_it_is_written_and_who_gave_it(
+    tmp_path: Path, options: dict[str, Any], given: tuple[str, ...], words: str
+) -> None:
+    text = variable("size", "integer", default=0) + SPECS + run(number_of_samples="${var.size}")
+    (error,) = errors(told(tmp_path, text, *given, prod="[variables]\nsize = 0\n", **options))
+    assert error.detail.endswith(f'not 0. It is written as "${{var.size}}"; size is given by {words}.')
+
+
+def test_a_near_variable_is_named(tmp_path: Path) -> None:
+    text = variable("size", "integer", default=5) + SPECS + run(number_of_samples="${var.siez}")
+    (error,) = errors(told(tmp_path, text))
     assert 'Did you mean "size"?' in error.detail
 
 
