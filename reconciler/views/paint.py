@@ -46,16 +46,17 @@ def wrapped(line: str, width: int) -> list[str]:
     """A line broken at blanks, so that it fits a terminal; what follows is indented more. A word is never broken."""
     if visible_length(line) <= width:
         return [line]
-    indent = " " * (len(line) - len(line.lstrip(" ")))
+    body = line.lstrip(" ")
+    indent = " " * (len(line) - len(body))
     parts: list[str] = []
-    now = ""
-    for word in line.split(" "):
-        longer = f"{now} {word}" if now or parts else word
-        if now.strip() and visible_length(longer) > width:
+    first, *words = body.split(" ")
+    now = indent + first
+    for word in words:
+        longer = f"{now} {word}"
+        if word and visible_length(longer) > width:
             parts.append(now.rstrip(" "))
-            now = f"{indent}        {word}"
-        else:
-            now = longer if now or not parts else word
+            longer = f"{indent}        {word}"
+        now = longer
     return [*parts, now]
 
 

@@ -11,8 +11,9 @@ import pytest
 from reconciler.model.address import Address
 from reconciler.model.changes import Drift, FieldChange, Kind, Plan, Progress, StatusClass, Unmet
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
+from reconciler.model.limits import Level, Limit, LimitResult
 from reconciler.model.request import Lifecycle, SecretRef
-from reconciler.views.paint import Paint, printable
+from reconciler.views.paint import Paint, printable, visible_length, wrapped
 from reconciler.views.plan_text import plan_text, summary
 from tests.planning.plans import action, plan, request, unchanged
 
@@ -202,3 +203,34 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is(place: str) -> None:
         if evil in text or not all(character.isprintable() or character == "\n" for character in text):
             obeyed.append(evil)
     assert obeyed == []
+
+
+def test_long_lists_of_runs_at_work_are_counted() -> None:
+    items = tuple(unchanged(f"w{number}", Progress("r", "PROCESSING", 1, 10)) for number in range(25))
+    lines = plan_text(plan(unchanged=items), PLAIN).splitlines()
+    assert sum("working run.w" in line for line in lines) == 10
+    assert "    … and 15 more at work" in lines
+    assert "working" not in plan_text(plan(unchanged=items), PLAIN, quiet=True)
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_a_terminal_gets_lines_of_its_width(width: int) -> None:
+    long = replace(action(Kind.CREATE, "a"), reason=" ".join(["because"] * 40), after=None)
+    for paint in (PLAIN, Paint(True)):
+        lines = plan_text(plan(long), paint, width).splitlines()
+        assert max(map(visible_length, lines)) <= width
+        assert "".join(lines).count("because") == 40
+        assert all(line.startswith("          because") for line in lines[1:3])
+
+
+def test_a_word_that_is_too_long_stays_whole() -> None:
+    assert wrapped("  + create run.x  " + "x" * 50, 40) == ["  + create run.x", "          " + "x" * 50]
+
+
+def test_limits_and_waves_are_told() -> None:
+    waiting = action(name="b", depends_on=(Address("run.a"),), wave=2)
+    soft = LimitResult(Limit("max_new_runs", 1, Level.SOFT), False, "2 new runs, 1 are allowed")
+    text = plan_text(plan(action(), waiting, limits=(soft,)), PLAIN)
+    assert "  Wave 2, each once what it depends on has SUCCEEDED:\n  + create run.b" in text
+    assert "      waits for run.a\n" in text
+    assert "Limit max_new_runs (soft) forbids it: 2 new runs, 1 are allowed; it needs --override" in text
