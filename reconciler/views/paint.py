@@ -46,11 +46,11 @@ def wrapped(line: str, width: int) -> list[str]:
     """A line broken at blanks, so that it fits a terminal; what follows is indented more. A word is never broken."""
     if visible_length(line) <= width:
         return [line]
-    body = line.lstrip(" ")
-    indent = " " * (len(line) - len(body))
+    body, shown = line.lstrip(" "), _MARKS.sub("", line)
+    indent = " " * (len(shown) - len(shown.lstrip(" ")))
     parts: list[str] = []
     first, *words = body.split(" ")
-    now = indent + first
+    now = line.removesuffix(body) + first
     for word in words:
         longer = f"{now} {word}"
         if word and visible_length(longer) > width:
