@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from state.history import Entry
 from state.records import (
+    ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -50,11 +52,23 @@ class Store(Protocol):
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         """One baseline."""
 
+    def applies(self, apply_ids: Iterable[str]) -> dict[str, ApplyRecord]:
+        """The commands with these ids, by id; one that is not recorded is left out."""
+
     def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
         """What was begun or done of a saved plan."""
 
     def events(self, address: str | None = None) -> list[EventRecord]:
         """Events in the order in which they were committed."""
+
+    def addresses(self) -> list[str]:
+        """Every address that the state knows, forgotten ones included, sorted."""
+
+    def history(self, addresses: Iterable[str] | None = None, limit: int | None = None) -> list[Entry]:
+        """Attempts (by when they were prepared) and events (by when they happened), oldest first.
+
+        Of some addresses, or of all; those of an attempt that was moved go along with it. ``limit``: the newest only.
+        """
 
     def journal(self, attempt_id: str | None = None) -> list[JournalRecord]:
         """Committed steps of submissions, in order."""

@@ -16,14 +16,19 @@ from reconciler.cli.session import Session
 COMMANDS = {
     "init": ("init", "init", "Write a commented reconciler.toml into a folder."),
     "validate": ("validate", "validate", "Check the project's files, offline."),
+    "fmt": ("fmt", "fmt", "Bring the project's files into canonical form."),
+    "schema": ("schema", "schema", "Print the JSON Schema of the project's files, for editors."),
     "plan": ("plan", "plan", "Show what would be done, and change nothing."),
     "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
+    "destroy": ("apply", "destroy", "End everything that is recorded."),
     "import": ("imports", "import_", "Adopt runs that exist already."),
     "resolve": ("resolve", "resolve", "Decide what became of an unknown submission."),
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
-    "state": ("state", "state", "Back up the state, restore a backup, move it elsewhere."),
+    "download": ("download", "download", "Bring the files of runs that SUCCEEDED."),
+    "history": ("history", "history", "Show what happened: when, who, from which commit, at what cost."),
+    "state": ("state", "state", "Look into the state; rename, forget, back up, move."),
     "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),
     "emulator": ("emulator", "emulator", "The built-in service, for any client on this machine."),
     "version": ("version", "version", "Show the version."),
@@ -70,7 +75,7 @@ class LazyGroup(click.Group):
 @click.option("--state", "state_url", metavar="URL", help="The state, instead of the one that the project names.")
 @click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR in the environment.")
 @click.option("--quiet", is_flag=True, help="Only what was asked for, and errors.")
-@click.option("-v", "--verbose", count=True, help="Log every request to standard error; -vv logs more.")
+@click.option("-v", "--verbose", count=True, help="Log requests to standard error; -vv: also sizes and pauses.")
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context
 def cli(

@@ -12,6 +12,21 @@ from reconciler.applying.interruption import Interruption
 
 
 @contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP in this block are what Ctrl-C is: KeyboardInterrupt, wherever the main thread is."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def stop_on_signals(interruption: Interruption) -> Iterator[None]:
     """Handle SIGINT, SIGTERM and SIGHUP in this block."""
 

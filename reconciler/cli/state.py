@@ -1,4 +1,4 @@
-"""``reconciler state``: backups of the state, restoring one, and moving it (``cli.transfer``)."""
+"""``reconciler state``: backups and restoring; ``cli.transfer`` moves a state, ``cli.surgery`` changes addresses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.options import Duration, open_project, project_options
 from reconciler.cli.session import Session, pass_session
+from reconciler.cli.surgery import list_, mv, rm, show
 from reconciler.cli.transfer import pull, push
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ _SHOWN = 20  # runs by name; more are counted
 
 @click.group()
 def state() -> None:
-    """Back up the state, restore a backup, move it elsewhere."""
+    """Look into the state, rename and forget addresses, back it up, restore a backup, move it elsewhere."""
 
 
-state.add_command(pull)
-state.add_command(push)
+for _command in (list_, show, mv, rm, pull, push):
+    state.add_command(_command)
 
 
 @state.command()
@@ -73,12 +74,13 @@ def restore(session: Session, file: Path | None, dry_run: bool, as_list: bool, l
     """
     from reconciler.safekeeping import restorable, restore
     from reconciler.views.paint import escape
+    from reconciler.views.times import local
 
     project = open_project(session)
     if as_list:
         for found in restorable(project):
             held = "unreadable" if found.attempts is None else f"{found.attempts:,} attempts"
-            session.say(escape(f"{found.at}  serial {found.serial}  {found.why}  {held}  {found.path}"))
+            session.say(escape(f"{local(found.at)}  serial {found.serial}  {found.why}  {held}  {found.path}"))
         return
     for line in _lines(restore(project, file, dry_run, lock_timeout), dry_run):
         session.say(escape(line))

@@ -25,6 +25,7 @@ def unlock(session: Session, lock_id: str, yes: bool) -> None:
     """
     from reconciler.model.errors import UsageError
     from reconciler.views.paint import escape
+    from reconciler.views.times import local
     from state.errors import StateLockDiffers
 
     project = open_project(session)
@@ -37,7 +38,7 @@ def unlock(session: Session, lock_id: str, yes: bool) -> None:
             session.say(
                 escape(
                     f"The state is locked by {holder.user}@{holder.host}, process {holder.pid}, {holder.command!r},"
-                    f" since {holder.since} (lock {holder.lock_id})."
+                    f" since {local(holder.since)} (lock {holder.lock_id})."
                 )
             )
             if session.interactive and not yes and _answer() != "yes":

@@ -81,24 +81,11 @@ class Loaded:
 
 def load(root: Path) -> Loaded:
     """Read and parse a project; its environment is none yet. Raises ConfigurationError where there is no project."""
-    top = root / ROOT_FILE
-    if not top.is_file():
-        raise ConfigurationError(
-            [
-                Diagnostic(
-                    Severity.ERROR,
-                    "No project here",
-                    f"{root} has no {ROOT_FILE}, which marks a project's root.",
-                    "Run `reconciler init` to write one, or name the project's folder with -C DIR.",
-                    source=Source(ROOT_FILE),
-                )
-            ]
-        )
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
-    for path in _files(root):
+    for path in project_files(root):
         if isinstance(path, OSError):
-            diagnostics.append(_unreadable(Path(path.filename).relative_to(root).as_posix(), path))
+            diagnostics.append(unreadable(Path(path.filename).relative_to(root).as_posix(), path))
             continue
         read = read_document(path, path.relative_to(root).as_posix())
         if isinstance(read, Document):
@@ -108,11 +95,16 @@ def load(root: Path) -> Loaded:
     return Loaded(root, tuple(documents), tuple(diagnostics))
 
 
-def _files(root: Path) -> Iterator[Path | OSError]:
+def project_files(root: Path) -> Iterator[Path | OSError]:
     """The root file and every ``*.toml`` below runs/, sorted; links to folders are not followed. A folder that can't be
-    read is an error: what it declares would seem to be withdrawn.
+    read is an error: what it declares would seem to be withdrawn. Raises ConfigurationError where there is no project.
     """
-    yield root / ROOT_FILE
+    top = root / ROOT_FILE
+    if not top.is_file():
+        detail = f"{root} has no {ROOT_FILE}, which marks a project's root."
+        fix = "Run `reconciler init` to write one, or name the project's folder with -C DIR."
+        raise ConfigurationError([_error(ROOT_FILE, "No project here", detail, fix)])
+    yield top
     troubles: list[OSError] = []
     found: list[Path] = []
     for folder, folders, names in os.walk(root / "runs", onerror=troubles.append):
@@ -131,10 +123,15 @@ def read_document(path: Path, file: str) -> Document | Diagnostic:
     try:
         data = _bytes(path)
     except OSError as error:
-        return _unreadable(file, error)
+        return unreadable(file, error)
     if data is None:
         detail = "It is a folder, a pipe or a device."
         return _error(file, "The file can't be read", detail, "Only regular files are read; rename or remove it.")
+    return read_bytes(data, file)
+
+
+def read_bytes(data: bytes, file: str) -> Document | Diagnostic:
+    """The content of a file: at most 8 MiB of UTF-8."""
     if len(data) > MAX_BYTES:
         detail = "It has more than 8 MiB, which is the most."
         return _error(file, "The file is too large", detail, "Split it into several files below runs/.")
@@ -156,7 +153,8 @@ def _bytes(path: Path) -> bytes | None:
         return opened.read(MAX_BYTES + 1) if regular else None
 
 
-def _unreadable(file: str, error: OSError) -> Diagnostic:
+def unreadable(file: str, error: OSError) -> Diagnostic:
+    """What the operating system says of a file."""
     return _error(file, "The file can't be read", f"{error.strerror}.", "Check that it exists and its permissions.")
 
 

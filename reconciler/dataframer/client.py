@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.dataframer import wirelog
 from reconciler.dataframer.advice import with_advice
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Outcome, Reply, judge_create, retry_after
 from reconciler.dataframer.parse import parse_json, parse_run, parse_spec, service_words, usable_id
+from reconciler.dataframer.storage import Link, Storage
 from reconciler.dataframer.transport import Transport
 from reconciler.model.errors import ServiceRefused, ServiceUnreachable
 from reconciler.model.run import Run, Spec
@@ -24,6 +27,9 @@ _READ_TRIES = 4
 _CHANGE_BYTES = 2**20
 _ONE_BYTES = 64 * 2**20
 _LIST_BYTES = 512 * 2**20
+# Tells the service that its answer may lead elsewhere; without it, accounts that keep their own files get a 501.
+_FOLLOW = {"x-data-plane-follow": "1"}
+_QUERY = re.compile(r"\?[^\s\"'<>]*")  # of whatever link somebody repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,15 @@ class Listing:
     date: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Where the archive of a run lies, once it is packed. ``wait``: else, seconds that the service asks to wait."""
+
+    link: Link | None
+    size: int | None = None
+    wait: float | None = None
+
+
 class Client:
     """The Dataframer API over a transport. Errors: ServiceRefused, ServiceUnreachable."""
 
@@ -42,7 +57,9 @@ class Client:
         transport: Transport,
         sleep: Callable[[float], object] = time.sleep,
         closing: Callable[[], None] = lambda: None,
+        storage: Storage | None = None,
     ) -> None:
+        self.storage = storage or Storage()  # what signed links lead to
         self._transport = transport
         self._sleep = sleep
         self._closing = closing
@@ -114,6 +131,27 @@ class Client:
             raise ServiceUnreachable(f"GET {_path(_SPECS, spec_id)}: the answer is not this spec")
         return spec
 
+    def file_link(self, run_id: str, file_id: str) -> Link:
+        """A signed link to one file of a run, good for an hour."""
+        path = f"{_path(_path(_RUNS, run_id) + 'files/', file_id)}download/"
+        answer = self._linked(path)
+        link = _link(answer)
+        if link is None:
+            raise _pointer(path)
+        return link
+
+    def archive(self, run_id: str) -> Archive:
+        """The archive of a run; the first call starts to pack it."""
+        path = f"{_path(_RUNS, run_id)}files/download/"
+        answer = self._linked(path)
+        link, said = _link(answer), parse_json(answer.body)
+        if link is not None:
+            size = said.get("size_bytes")
+            return Archive(link, size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None)
+        if answer.status != 202 and (not isinstance(said, dict) or said.get("download_url", "") not in ("", None)):
+            raise _pointer(path)
+        return Archive(None, wait=retry_after(answer.headers))
+
     def conceal(self, secrets: Iterable[str]) -> None:
         """Values that nothing may show, whoever repeats them."""
         self._transport.conceal(secrets)
@@ -121,6 +159,7 @@ class Client:
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()
+        self.storage.close()
         self._closing()
 
     def _read(
@@ -131,26 +170,56 @@ class Client:
             return answer
         raise ServiceRefused(answer.status, _refusal("GET", path, answer))
 
+    def _linked(self, path: str) -> Answer:
+        """An answer that may hold a signed link: nothing of it is repeated but the words of an error."""
+        answer = self._try("GET", path, _CHANGE_BYTES, None, _FOLLOW)
+        if 200 <= answer.status < 300:
+            return answer
+        raise ServiceRefused(answer.status, _QUERY.sub("?…", _refusal("GET", path, answer)))
+
     def _change(self, method: str, path: str) -> Answer:
         answer = self._try(method, path, _CHANGE_BYTES, None)
         if answer.status in (401, 402, 403):
             raise ServiceRefused(answer.status, _refusal(method, path, answer))
         return answer
 
-    def _try(self, method: str, path: str, most_bytes: int, query: dict[str, str] | None) -> Answer:
+    def _try(
+        self,
+        method: str,
+        path: str,
+        most_bytes: int,
+        query: dict[str, str] | None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
         """Reads, cancels and deletes may be repeated; only create calls may not."""
         reply: Reply = NoAnswer(False, "", "")
         for attempt in range(_READ_TRIES):
-            reply = self._transport.send(method, path, seconds=_READ_SECONDS, most_bytes=most_bytes, query=query)
+            reply = self._transport.send(
+                method, path, seconds=_READ_SECONDS, most_bytes=most_bytes, query=query, headers=headers
+            )
             passing = isinstance(reply, NoAnswer) or reply.status in (408, 425, 429) or reply.status >= 500
             if not passing:
                 break
             if attempt + 1 < _READ_TRIES:
                 asked = None if isinstance(reply, NoAnswer) else retry_after(reply.headers)
-                self._sleep(asked if asked is not None else random.uniform(0.5, 1.0) * 0.5 * 2**attempt)
+                seconds = asked if asked is not None else random.uniform(0.5, 1.0) * 0.5 * 2**attempt
+                wirelog.again(method, path, attempt + 2, _READ_TRIES, seconds, asked is not None)
+                self._sleep(seconds)
         if isinstance(reply, NoAnswer):
             raise ServiceUnreachable(f"{method} {path}: {reply.error}: {reply.message}. Check the network and base_url")
         return reply
+
+
+def _link(answer: Answer) -> Link | None:
+    said = parse_json(answer.body)
+    url = said.get("download_url") if isinstance(said, dict) else None
+    return Link(url) if isinstance(url, str) and url else None
+
+
+def _pointer(path: str) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        f"GET {path}: the answer holds no link. An account that keeps its own files has to fetch them there"
+    )
 
 
 def _path(prefix: str, identifier: str) -> str:

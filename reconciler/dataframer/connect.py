@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler.dataframer.client import Client
+from reconciler.dataframer.storage import Storage
 from reconciler.dataframer.transport import HttpTransport
 from reconciler.model.errors import UsageError
 
@@ -23,14 +24,16 @@ def connect(base_url: str, root: Path, api_key: Callable[[], str]) -> Client:
     """
     if base_url != "emulator":
         key = api_key()
-        client = Client(HttpTransport(base_url, lambda: key))
+        plain = base_url.startswith("http://")  # only this machine may be: so may be what its links lead to
+        client = Client(HttpTransport(base_url, lambda: key), storage=Storage(plain))
         client.conceal([key])
         return client
     from reconciler.dataframer.emulator.transport import EmulatorTransport
 
     emulator = open_emulator(root / EMULATOR_DATABASE)
     transport = HttpTransport(_EMULATED, lambda: "emulator", lambda: EmulatorTransport(emulator))
-    return Client(transport, closing=emulator.close)
+    storage = Storage(plain=True, transport=lambda: EmulatorTransport(emulator))
+    return Client(transport, closing=emulator.close, storage=storage)
 
 
 def open_emulator(database: Path) -> Emulator:

@@ -7,7 +7,6 @@ answered here: reads are cut at the deadline, and httpcore's ``trace`` extension
 
 from __future__ import annotations
 
-import logging
 import ssl
 import threading
 import time
@@ -22,12 +21,12 @@ import httpcore
 import httpx
 
 from reconciler import __version__
+from reconciler.dataframer import wirelog
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
 
 MOST_BYTES = 2**20  # of an answer's body, once unpacked, where the caller names no other bound
 _SHORTEST_SECRET: Final = 8  # bytes; a shorter one may be a part of anything
 _CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
-_log = logging.getLogger("reconciler.http")
 _deadline = threading.local()  # .at: monotonic time at which this thread's exchange ends
 
 
@@ -43,10 +42,11 @@ class Transport(Protocol):
         most_bytes: int = MOST_BYTES,
         json: object = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
         """``path`` below the base URL; ``seconds``: the whole exchange; ``most_bytes``: of the answer's body;
-        ``before_first_byte`` may raise NotNow.
+        ``headers``: beside our own; ``before_first_byte`` may raise NotNow.
         """
 
     def conceal(self, secrets: Iterable[str]) -> None:
@@ -114,13 +114,15 @@ class HttpTransport:
         most_bytes: int = MOST_BYTES,
         json: object = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
         """See :class:`Transport`."""
-        sent = False
+        sent = opened = False
 
         def trace(name: str, info: dict[str, Any]) -> None:
-            nonlocal sent
+            nonlocal sent, opened
+            opened = opened or name == "connection.connect_tcp.started"
             if not name.endswith("send_request_headers.started"):
                 return
             request = info.get("request")
@@ -138,18 +140,20 @@ class HttpTransport:
                 self._base_url + path,
                 params=query,
                 json=json,
-                headers={"authorization": f"Bearer {self._api_key()}"},
+                headers={**(headers or {}), "authorization": f"Bearer {self._api_key()}"},
                 timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
                 extensions={"trace": trace},
             ) as response:
                 body = self._without_secrets(_read(response, most_bytes))
-            headers = {name.lower(): value for name, value in response.headers.items()}
+            answered = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
-            request_id = headers.get("x-request-id", "")
-            _log.info("%s %s: %s, %.0f ms %s", method, path, response.status_code, elapsed * 1000, request_id)
-            return Answer(response.status_code, headers, body, elapsed)
+            known_as = self._without_secrets(wirelog.request_id(answered).encode()).decode("utf-8", "replace")
+            wirelog.answered(method, path, response.status_code, elapsed, known_as)
+            size = int(response.request.headers.get("content-length", "0"))
+            wirelog.sizes(method, path, size, response.num_bytes_downloaded, len(body), opened)
+            return Answer(response.status_code, answered, body, elapsed)
         except TRANSPORT_ERRORS as error:
-            _log.info("%s %s: %s, %s", method, path, type(error).__name__, "sent" if sent else "not sent")
+            wirelog.failed(method, path, error, sent, time.monotonic() - started)
             return NoAnswer(sent, type(error).__name__, f"{str(error) or 'no details'} ({self._base_url})")
         finally:
             _deadline.at = None

@@ -58,8 +58,9 @@ def _compiled(glob: str) -> re.Pattern[str]:
 
 
 def nearest(pattern: str, known: Iterable[str]) -> str:
-    """`` Did you mean X?`` for the known address that is most like a pattern, or an empty text."""
+    """`` Did you mean X?`` for the known address, or declaration, that is most like a pattern; or an empty text."""
     import difflib
 
-    near = difflib.get_close_matches(spelled(pattern), list(known), n=1, cutoff=0.5)
+    names = dict.fromkeys(name for address in known for name in (address.partition("[")[0], address))
+    near = difflib.get_close_matches(spelled(pattern), names, n=1, cutoff=0.5)
     return f" Did you mean {near[0]}?" if near else ""

@@ -6,8 +6,10 @@
     ├── ConfigurationError     the project's files: carries diagnostics
     ├── UsageError             the command line asks for what can't be
     ├── PlanError              the plan has errors; nothing was done: carries the plan's diagnostics
+    ├── LimitExceeded          a limit of the project forbids the plan; nothing was done
     ├── PlanOutdated           a saved plan no longer holds
     ├── SecretError            a referenced secret is not there
+    ├── DownloadError          files of a run can't be had, or not be put where they belong
     └── ServiceError           the service could not be asked, or refused
         ├── ServiceRefused     it answered with a status that is final
         ├── AccountMismatch    it knows too few of our runs: the key is probably another account's
@@ -18,9 +20,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.limits import Level, LimitResult
 
 
 class ReconcilerError(Exception):
@@ -45,12 +48,30 @@ class UsageError(ReconcilerError):
     """The command line asks for what can't be."""
 
 
+class LimitExceeded(ReconcilerError):
+    """A limit forbids the plan."""
+
+    def __init__(self, exceeded: Sequence[LimitResult]) -> None:
+        said = "; ".join(f"{item.limit.name} ({item.limit.level.value}): {item.found}" for item in exceeded)
+        soft = [item.limit.name for item in exceeded if item.limit.level is Level.SOFT]
+        way = (
+            f"Whoever may let it pass says so: {' '.join(f'--override {name}' for name in soft)} --reason TEXT"
+            if len(soft) == len(exceeded)
+            else "Buy less, or change [limits] in reconciler.toml, which is reviewed like any change"
+        )
+        super().__init__(f"A limit forbids this plan. {said}. {way}. Nothing was done.")
+
+
 class PlanOutdated(ReconcilerError):
     """A saved plan no longer holds, or is spent."""
 
 
 class SecretError(ReconcilerError):
     """A referenced secret is not there."""
+
+
+class DownloadError(ReconcilerError):
+    """Files of a run can't be had, or not be put where they belong."""
 
 
 class ServiceError(ReconcilerError):

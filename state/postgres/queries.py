@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 from state.records import (
     UNTRACKED,
+    ApplyRecord,
     AttemptRecord,
+    EventRecord,
     InstanceRecord,
     MarkRecord,
     Meta,
@@ -19,11 +21,13 @@ from state.rows import columns, decoder
 
 R = TypeVar("R", bound=Row)
 
-INSTANCE, ATTEMPT, OWED, SPEC, MARK = (
+APPLY, INSTANCE, ATTEMPT, OWED, SPEC, EVENT, MARK = (
+    decoder(ApplyRecord),
     decoder(InstanceRecord),
     decoder(AttemptRecord),
     decoder(OwedRecord),
     decoder(SpecRecord),
+    decoder(EventRecord),
     decoder(MarkRecord),
 )
 _WIDTH = len(columns(InstanceRecord))
@@ -93,11 +97,37 @@ SELECT a.run_id, w.name FROM own JOIN reconciler.workspaces AS w ON w.workspace 
 CROSS JOIN unnest(%s::text[]) AS wanted (run_id)
 CROSS JOIN LATERAL (SELECT t.run_id FROM reconciler.attempts AS t
                     WHERE t.workspace = w.workspace AND t.run_id = wanted.run_id OFFSET 0) AS a"""
+APPLIES_SQL = rows_sql(ApplyRecord, "applies", "apply_id = ANY(%s)")
 META_SQL = "SELECT lineage, serial, base_url, created_at FROM reconciler.workspaces WHERE workspace = %s"
 NEWEST_SQL = (
     rows_sql(AttemptRecord, "attempts", "run_id IS NOT NULL AND gone_at IS NULL")
     + " ORDER BY coalesce(run_created_at, settled_at, prepared_at) DESC, attempt_id DESC LIMIT %s"
 )
+ADDRESSES_SQL = """
+WITH own AS (SELECT %s::integer AS workspace)
+SELECT i.address FROM own JOIN reconciler.instances AS i USING (workspace)
+UNION SELECT a.address FROM own JOIN reconciler.attempts AS a USING (workspace)
+UNION SELECT e.address FROM own JOIN reconciler.events AS e USING (workspace) WHERE e.address IS NOT NULL
+ORDER BY 1"""
+# LIMIT NULL is none.
+NEWEST_ATTEMPTS_SQL = rows_sql(AttemptRecord, "attempts", "", "prepared_at DESC, attempt_id DESC LIMIT %s")
+NEWEST_ATTEMPTS_OF_SQL = f"{attempts_by('address')} ORDER BY prepared_at DESC, attempt_id DESC LIMIT %s"
+NEWEST_EVENTS_SQL = rows_sql(EventRecord, "events", "", "seq DESC LIMIT %s")
+# Each by its index, whatever the planner thinks (see ``attempts_by``).
+NEWEST_EVENTS_OF_SQL = f"""
+WITH own AS (SELECT %s::integer AS workspace, %s::text[] AS addresses),
+     wanted AS (SELECT own.workspace, address FROM own CROSS JOIN unnest(own.addresses) AS address)
+SELECT {names(EventRecord)} FROM (
+    SELECT found.* FROM wanted
+    CROSS JOIN LATERAL (SELECT * FROM reconciler.events AS e
+                        WHERE e.workspace = wanted.workspace AND e.address = wanted.address OFFSET 0) AS found
+    UNION
+    SELECT found.* FROM wanted
+    CROSS JOIN LATERAL (SELECT a.attempt_id FROM reconciler.attempts AS a
+                        WHERE a.workspace = wanted.workspace AND a.address = wanted.address OFFSET 0) AS theirs
+    CROSS JOIN LATERAL (SELECT * FROM reconciler.events AS e
+                        WHERE e.workspace = wanted.workspace AND e.attempt_id = theirs.attempt_id OFFSET 0) AS found
+) AS one ORDER BY seq DESC LIMIT %s"""
 
 
 def snapshot(rows: list[tuple[Any, ...]], schema_version: int, server: str) -> Snapshot:

@@ -112,7 +112,9 @@ class Round:
         token = {name: "".join(chance.choices(letters, k=40)) for name in NAMES}
         token["databricks_api_base"] = f"https://{token['databricks_api_base']}.example.com/a?b=c&d"
         token["databricks_client_secret"] += '+/="&%'
-        self.search = Search({**token, "databricks_api_base": token["databricks_api_base"][8:48]})
+        service.signature = "".join(chance.choices(letters, k=40))
+        links = {"a signed link": service.signature}
+        self.search = Search({**token, "databricks_api_base": token["databricks_api_base"][8:48], **links})
         self.crashes = 0
         self.problems: list[str] = []
         self._secrets = token
@@ -166,13 +168,15 @@ class Round:
         saved = str(project.root / "saved.plan")
         for args in (("validate",), ("plan", "--json"), ("plan", "--out", saved), ("show", saved), ("version",),
                      ("show", saved, "--json"), ("apply", saved), ("show",), ("show", "--json"), ("output",),
-                     ("output", "--json"), ("refresh",), ("plan",)):  # fmt: skip
+                     ("output", "--json"), ("refresh",), ("plan",), ("download",), ("download",)):  # fmt: skip
             done = self.run(project, "-vv", *args)
             if done.returncode != 0:
                 self.problems.append(f"everyday: {args} exits with {done.returncode}: {done.stderr[-300:]}")
         sent = self._service.bodies[-1] if self._service.bodies else {}
         if any(sent.get(name) != self._secrets[name] for name in NAMES[1:]):
             self.problems.append("everyday: the service did not get the secrets, so nothing is proved")
+        if len(self._service.calls("GET", "/storage/.*")) < 4 or not list(project.root.glob("outputs/*/files/*")):
+            self.problems.append("everyday: no file was downloaded, so nothing is proved of links")
         self.after(project, "everyday commands")
 
     def faults(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from tests.service.answers import Answer, Wire
 from tests.service.checks import problem
 from tests.service.server import Reply, Request, Server, error_reply, json_reply
-from tests.service.world import FINAL, Run, Spec
+from tests.service.world import FILE_SIZE, FINAL, Run, Spec
 
 KEY = "sk_live_canary_8f14e45fceea167a"
 TICKETS = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"  # without a seed dataset
@@ -29,12 +29,14 @@ class FakeService:
     def __init__(self, polls: int | None = 1) -> None:
         self.key = KEY
         self.polls = polls  # looks until a new run succeeds; None: it works until finish()
+        self.fate = "SUCCEEDED"  # how new runs end
         self.id_only = False  # every create is answered with {"id": …} alone
         self.create_delay = 0.0
         self.cancel_polls: int | None = 0  # looks until a cancel is done; None: never
         self.words: dict[str, str] = {}  # status words to show instead of the documented ones
         self.weather: Callable[[Any], Answer | None] | None = None  # answers the creates that no script does
         self.reported: dict[str, Any] = {}  # effective parameters of new runs that differ from what was asked
+        self.signature = "a-signature-of-links"
         self.redirect_to = ""  # base URL that every GET is sent to
         self.requests: list[Request] = []
         self.runs: dict[str, Run] = {}  # in order of creation
@@ -171,6 +173,9 @@ class FakeService:
                 self._in_flight += 1
                 self.max_in_flight = max(self.max_in_flight, self._in_flight)
             self._changed.notify_all()
+        if request.path.startswith("/storage/"):
+            signed = request.query.get("signature") == [self.signature] and "authorization" not in request.headers
+            return Reply(200, b"x" * FILE_SIZE) if signed else error_reply(403, "the link is not good")
         if request.headers.get("authorization") != f"Bearer {self.key}":
             return error_reply(401, "invalid API key")
         if create:
@@ -208,7 +213,7 @@ class FakeService:
                 wrong = problem(body, spec.seeded)
                 if wrong is not None:
                     return error_reply(400, wrong)
-                run = Run(body, spec, self.polls, dict(self.reported))
+                run = Run(body, spec, self.polls, dict(self.reported), fate=self.fate)
                 self.runs[run.id] = run
             return Reply(answer.status, self._body(answer, run), answer.headers, answer.wire, answer.interval)
 
@@ -230,6 +235,9 @@ class FakeService:
             case "GET", "runs", run_id, "" if run_id in self.runs:
                 self.runs[run_id].look()
                 return json_reply(self.runs[run_id].full(self.words))
+            case "GET", "runs", run_id, "files", file_id, "download", "" if run_id in self.runs:
+                link = f"{self.url}/storage/{run_id}/{file_id}?signature={self.signature}"
+                return json_reply({"download_url": link, "filename": file_id, "content_type": "text/plain"})
             case "DELETE", "runs", run_id, "" if run_id in self.runs:
                 del self.runs[run_id]
                 return Reply(204)

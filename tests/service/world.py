@@ -57,6 +57,9 @@ class Spec:
         return answer
 
 
+FILE_SIZE = 5120  # bytes of each file of a run
+
+
 @dataclass(slots=True)
 class Run:
     """One run. It goes one step further each time that it is looked at, unless ``polls`` is None."""
@@ -74,6 +77,7 @@ class Run:
     completed_at: str | None = None
     cancel_polls: int | None = None  # looks until a cancel that was asked for is done
     version: int = 0  # of the spec, settled when the run is made
+    fate: str = "SUCCEEDED"  # how it ends
 
     def __post_init__(self) -> None:
         self.version = self.reported.get("spec_version", self.body.get("spec_version", self.spec.versions))
@@ -102,7 +106,7 @@ class Run:
         elif self.polls is not None:
             self.polls -= 1
             if self.polls <= 0:
-                self.finish("SUCCEEDED")
+                self.finish(self.fate)
             else:
                 self.status, self.completed = "PROCESSING", self.samples // 2
         else:
@@ -133,7 +137,7 @@ class Run:
         files = []
         if self.status in FINAL:
             files = [
-                {"id": f"file-{n:04d}", "path": f"sample_{n}.txt", "file_type": "text/plain", "size_bytes": 5120}
+                {"id": f"file-{n:04d}", "path": f"sample_{n}.txt", "file_type": "text/plain", "size_bytes": FILE_SIZE}
                 for n in range(1, min(self.completed, 3) + 1)
             ]
         reported = {name: value for name, value in self.reported.items() if name != "spec_version"}

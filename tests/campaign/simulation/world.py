@@ -177,6 +177,7 @@ class Network:
         most_bytes: int = 0,
         json: object = None,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
         world = self._world

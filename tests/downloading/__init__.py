@@ -1,0 +1,1 @@
+"""Downloads: names, folders, one file, an archive, whole runs, the command."""
