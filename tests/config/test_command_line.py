@@ -25,9 +25,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def valid(folder: Path, capsys: pytest.CaptureFixture[str], before: list[str], after: list[str]) -> tuple[int, str]:
-    session = Session()
+    arguments = ["-C", str(folder), *before, "validate", *after]
     try:
-        code = cli.main(["-C", str(folder), *before, "validate", *after], standalone_mode=False, obj=session)
+        # Commands remember their first help option; the command reference is made without -h.
+        code = cli.main(arguments, standalone_mode=False, obj=Session(), help_option_names=["--help"])
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
     return code, capsys.readouterr().out
