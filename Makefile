@@ -12,7 +12,7 @@ help:
 	@echo "make check   lint, types"
 	@echo "make campaign  every fault at full size, about an hour; writes the figures of docs/reliability.md"
 	@echo "make bench   a state in PostgreSQL against one in SQLite, about 20 minutes"
-	@echo "make docs    make anew what the pages show: tutorial, commands, screencast"
+	@echo "make docs    make anew what the pages show: tutorial, commands, configuration, screencast"
 	@echo "make clean   remove .venv and what the demo made"
 
 .venv/bin/python:
@@ -47,6 +47,7 @@ format: .venv/.developing
 
 docs: .venv/.developing
 	.venv/bin/python -m tests.docs.commands
+	.venv/bin/python -m tests.docs.configuration
 	.venv/bin/python -m tests.docs.tutorial
 	.venv/bin/python -m tests.docs.screencast
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reconciler.applying.resolve import Decision
@@ -10,15 +10,13 @@ from reconciler.applying.resolve import resolve as resolve_submissions
 from reconciler.applying.settle import Settler
 from reconciler.applying.settling import Standing, in_words
 from reconciler.clock import now
-from reconciler.dataframer.observation import imported
 from reconciler.guards import search_of
-from reconciler.model.address import Address
-from reconciler.model.changes import FieldChange
+from reconciler.model.address import Address, nearest, spelled
 from reconciler.model.errors import UsageError
 from reconciler.model.request import Instance
 from reconciler.model.run import Run, is_final
 from reconciler.pipeline.plan import PlanOptions, make_plan
-from reconciler.planning.comparison import compare, satisfies, works_on
+from reconciler.planning.imports import objection
 from reconciler.planning.refresh import Observed, fetch, refresh
 from reconciler.planning.specs import remembered, resolved
 from reconciler.planning.untracked import assign
@@ -90,6 +88,7 @@ def _settled(settler: Settler) -> Iterable[str]:
 def resolve_unknown(project: Project, pattern: str, decision: Decision, lock_seconds: float, tell: Tell) -> list[str]:
     """Carry out a person's decision about unknown submissions; returns a line for each. Raises UsageError."""
     with books(project, "resolve", tell) as opened, opened.store.lock("resolve", lock_seconds):
+        opened.recorder.begin()
         return [*opened.take_in(), *resolve_submissions(pattern, decision, opened.examiner, opened.recorder)]
 
 
@@ -139,7 +138,9 @@ def start_fresh(project: Project) -> None:
                 "This state has recorded submissions, so it is not fresh. Adopt runs that it does not know with "
                 "`reconciler import --match`; or name another state in [state] url."
             )
-        recorder(project, store, "init --fresh").mark(UNTRACKED, "fresh")
+        made = recorder(project, store, "init --fresh")
+        made.mark(UNTRACKED, "fresh")
+        made.note("fresh", "a new state, which knows nothing of existing runs on purpose")
     finally:
         store.close()
 
@@ -151,13 +152,10 @@ def _instances(opened: Books, project: Project) -> dict[str, Instance]:
 
 
 def _instance(opened: Books, project: Project, address: str) -> Instance:
-    from reconciler.dataframer.catalogue import close_names
-
-    instances = _instances(opened, project)
+    instances, address = _instances(opened, project), spelled(address)
     if address in instances:
         return instances[address]
-    near = close_names(address, instances, cutoff=0.5)
-    guess = f" Did you mean {near[0]}?" if near else ""
+    guess = nearest(address, instances)
     raise UsageError(
         f"{address} is not declared, so the next apply would end what is imported.{guess} Declare it first."
     )
@@ -170,36 +168,8 @@ def _import(opened: Books, instance: Instance, run: Run, snapshot: Snapshot) -> 
     owners = opened.store.attempts_of_runs([run.id])
     if owners:
         raise UsageError(f"Run {run.id} belongs to {owners[0].address} already.")
-    if address in snapshot.open:
-        raise UsageError(
-            f"{address} has a submission whose outcome is unknown. If this run came of it: "
-            f"`reconciler resolve '{address}' --adopt {run.id}`."
-        )
-    if current is not None:
-        comparison = compare(instance.request, current)
-        if satisfies(comparison, current, instance.lifecycle) or works_on(comparison, current):
-            raise UsageError(f"{address} has run {current.run_id}, which is as declared; nothing has to be imported.")
-    _check(instance, imported(run, address, instance.request, 1, now()))
+    problem = objection(instance, run, current, unknown=address in snapshot.open)
+    if problem:
+        raise UsageError(problem)
     opened.recorder.import_run(instance, run, opened.store.attempts([address]))
     return f"{address}: run {run.id} ({run.status}) is adopted"
-
-
-def _check(instance: Instance, attempt: AttemptRecord) -> None:
-    """Raise UsageError, with the fields, for a run that neither satisfies the declaration nor works on it."""
-    comparison = compare(instance.request, attempt)
-    if satisfies(comparison, attempt, instance.lifecycle) or works_on(comparison, attempt):
-        return
-    if comparison.fits:
-        made = f" with {attempt.samples_completed or 0:,} samples" if attempt.status == "SUCCEEDED" else ""
-        raise UsageError(
-            f"Run {attempt.run_id} is {attempt.status}{made}; only a run that works, or SUCCEEDED with enough samples,"
-            f" can be imported for {instance.address}."
-        )
-    raise UsageError(
-        f"Run {attempt.run_id} is not what {instance.address} declares: {_differences(comparison.changes)}."
-        " Correct the declaration, or import another run."
-    )
-
-
-def _differences(changes: Sequence[FieldChange]) -> str:
-    return ", ".join(f"{change.field} is {change.before!r}, declared {change.after!r}" for change in changes)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.config.environment import with_environment
 from reconciler.config.expand import expand
 from reconciler.config.load import load
 from reconciler.config.settings import Settings, read_secret
+from reconciler.config.substitute import substitute
 from reconciler.config.validate import Desired, validate
+from reconciler.config.variables import Given
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.connect import connect
 from reconciler.model.errors import ConfigurationError, UsageError
@@ -71,20 +74,28 @@ class Project:
         return connect(self.settings.base_url, self.root, lambda: self.secret(self.settings.api_key))
 
 
-def check_project(root: Path) -> Desired:
-    """Load, expand and validate, offline. Raises ConfigurationError where there is no project."""
+def check_project(root: Path, environ: Mapping[str, str] | None = None, given: Given | None = None) -> Desired:
+    """Load, substitute, expand and validate, offline. Raises ConfigurationError where there is no project, or no such
+    environment, and UsageError for what can't be the name of one.
+    """
+    given = given or Given()
     loaded = load(root)
+    if given.environment is not None:
+        loaded = with_environment(loaded, given.environment)
+    loaded = substitute(loaded, given, environ or {})
     return validate(loaded, expand(loaded))
 
 
-def read_project(root: Path, environ: Mapping[str, str], state_url: str | None = None) -> Project:
+def read_project(
+    root: Path, environ: Mapping[str, str], state_url: str | None = None, given: Given | None = None
+) -> Project:
     """A project without errors. Raises ConfigurationError with everything that is wrong."""
-    desired = check_project(root)
+    desired = check_project(root, environ, given)
     if not desired.valid:
         raise ConfigurationError(desired.diagnostics)
     # Where a variable of a script is not set, another state must not take its place.
-    for given, name in ((state_url, "--state"), (environ.get("RECONCILER_STATE_URL"), "RECONCILER_STATE_URL")):
-        if given == "":
+    for named, name in ((state_url, "--state"), (environ.get("RECONCILER_STATE_URL"), "RECONCILER_STATE_URL")):
+        if named == "":
             raise UsageError(f"{name} is empty. Name a state, or leave it out.")
     if state_url and holds_password(state_url):
         raise UsageError(
@@ -98,4 +109,7 @@ def read_project(root: Path, environ: Mapping[str, str], state_url: str | None =
     else:
         declared = settings.state_url
         url = read_secret(declared, root, environ) if isinstance(declared, SecretRef) else declared
-    return Project(root, desired, environ, url or settings.default_state_url, workspace)
+    url = url or settings.default_state_url
+    if workspace is None and is_postgres(url) and not names_workspace(url):
+        workspace = settings.environment
+    return Project(root, desired, environ, url, workspace)

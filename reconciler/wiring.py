@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from reconciler import safekeeping
-from reconciler.applying.record import Author, Recorder
+from reconciler.applying.author import Author
+from reconciler.applying.record import Recorder
 from reconciler.applying.rescue import Rescue
 from reconciler.applying.settle import Examiner
 from reconciler.applying.settling import DEAD_SECONDS, SETTLE_SECONDS, Patience
@@ -66,9 +67,9 @@ def books(project: Project, command: str, tell: Tell, *, create: bool = False) -
 
 def recorder(project: Project, store: Store, command: str) -> Recorder:
     """Writes in the name of this user and command."""
-    commit, dirty = git_state(project.root)
+    git = git_state(project.root, project.environ)
     me = describe(command)
-    return Recorder(store, Author(command, me.user, me.host, commit, dirty), now)
+    return Recorder(store, Author(command, me.user, me.host, git.commit, git.dirty, git.branch), now)
 
 
 def examiner(project: Project, store: Store, client: Client) -> Examiner:

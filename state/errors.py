@@ -27,7 +27,7 @@
     ├── StateDriverMissing    the extra that brings the database's driver is not installed
     ├── StateUnwritable       disk full, or an error of the disk
     │   └── StateReadOnly     file, folder or handle is read-only
-    ├── StateConflict         a run id that already belongs to another attempt, or would be lost
+    ├── StateConflict         a run id that belongs to another attempt, or would be lost; a move that can't be
     └── StateInvalid          a write that the tables refuse: a bug of the caller
 
 Errors of SQLite and of the operating system are mapped by the tables below, and nowhere else.
@@ -189,7 +189,8 @@ class StateReadOnly(StateUnwritable):
 
 
 class StateConflict(StateError):
-    """A run id that already belongs to another attempt, or that an attempt would lose."""
+    """A run id that already belongs to another attempt, or that an attempt would lose; a move onto a recorded address,
+    or of one that is not."""
 
 
 class StateInvalid(StateError):

@@ -15,6 +15,7 @@ HIGHEST: Final = 2**53  # what still can be counted on from
 _LARGEST: Final = 2**63 - 1  # what a column holds
 _PHASES: Final = frozenset(phase.value for phase in Phase)
 _COUNTED: Final = ("seq", "number")
+_SINCE: Final = {("applies", "git_branch"): 2}  # columns that came later, empty in texts of before
 _OBJECTS: Final = ("sent_json", "lifecycle_json", "reported_json")  # other columns of JSON hold lists
 
 
@@ -43,10 +44,11 @@ def check_names(found: Mapping[str, object], wanted: Iterable[str]) -> None:
             raise WrongError(f"{shown(name)} is not known")
 
 
-def row_reader(kind: type[Row]) -> Callable[[object], Row]:
-    """A function that makes a row of its columns, or raises WrongError."""
+def row_reader(kind: type[Row], version: int) -> Callable[[object], Row]:
+    """A function that makes a row of its columns in this version of the format, or raises WrongError."""
     names = columns(kind)
-    wanted = set(names)
+    later = {name: None for name in names if _SINCE.get((kind.table, name), 1) > version}
+    wanted = set(names) - later.keys()
     tests = [(one.name, _test(one.name, str(one.type))) for one in fields(kind)]
     decode = decoder(kind)
 
@@ -54,7 +56,9 @@ def row_reader(kind: type[Row]) -> Callable[[object], Row]:
         if not isinstance(body, dict):
             raise WrongError(f"there are no columns of {kind.table}")
         if body.keys() != wanted:
-            check_names(body, names)
+            check_names(body, [name for name in names if name in wanted])
+        if later:
+            body = body | later
         for name, test in tests:
             if not test(body[name]):
                 raise WrongError(f"{name} of {kind.table} is {shown(body[name])}")

@@ -130,6 +130,7 @@ class ApplyRecord:
     plan_digest: str | None = None
     git_commit: str | None = None
     git_dirty: bool | None = None
+    git_branch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from state.errors import StateConflict, invalid
 from state.records import AttemptRecord, Phase
-from state.writes import Advance, Observe
+from state.writes import Advance, Move, Observe
 
 FINAL_STATUSES = ("SUCCEEDED", "FAILED", "CANCELED")
 SETTLED_PHASES = (Phase.ACCEPTED, Phase.REJECTED, Phase.UNKNOWN, Phase.ABANDONED)
@@ -39,6 +39,20 @@ def check_attempt(before: AttemptRecord | None, after: AttemptRecord) -> None:
         raise StateConflict(
             f"The run of attempt {before.attempt_id} would be lost.",
             "A run belongs to one attempt for good: look at `reconciler show`.",
+        )
+
+
+def check_move(write: Move, source: bool, target: bool) -> None:
+    """Raise StateConflict unless the source of a move is recorded and its target is not."""
+    if target:
+        raise StateConflict(
+            f"{write.target} is recorded already: {write.source} can't take its place.",
+            f"Move or forget {write.target} first (`reconciler state mv`, `reconciler state rm`).",
+        )
+    if not source:
+        raise StateConflict(
+            f"{write.source} is not recorded: there is nothing to move to {write.target}.",
+            "`reconciler state list` shows the addresses that are.",
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from state.history import Entry
 from state.records import (
     ApplyRecord,
     AttemptRecord,
@@ -59,6 +60,15 @@ class Store(Protocol):
 
     def events(self, address: str | None = None) -> list[EventRecord]:
         """Events in the order in which they were committed."""
+
+    def addresses(self) -> list[str]:
+        """Every address that the state knows, forgotten ones included, sorted."""
+
+    def history(self, addresses: Iterable[str] | None = None, limit: int | None = None) -> list[Entry]:
+        """Attempts (by when they were prepared) and events (by when they happened), oldest first.
+
+        Of some addresses, or of all; those of an attempt that was moved go along with it. ``limit``: the newest only.
+        """
 
     def journal(self, attempt_id: str | None = None) -> list[JournalRecord]:
         """Committed steps of submissions, in order."""

@@ -26,7 +26,7 @@ from state.records import (
     Record,
     SpecRecord,
 )
-from state.writes import Advance, Forget, Observe, Pay, Put, Write
+from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
 
 ABSENT: Any = object()
 Change = tuple[dict[str, Any], str, Any]  # a table, a key, and the row that was there, or ABSENT
@@ -109,6 +109,8 @@ class Tables:
             case Pay(run_id, at):
                 if run_id in self.owed:
                     self._set(self.owed, run_id, replace(self.owed[run_id], paid_at=at))
+            case Move():
+                self._move(write)
             case _:
                 assert_never(write)
 
@@ -122,6 +124,20 @@ class Tables:
         if write.run_id is not None and instance is not None:
             self._set(self.instances, attempt.address, replace(instance, attempt_id=write.attempt_id))
         self._step(attempt, write.at)
+
+    def _move(self, write: Move) -> None:
+        source, target = write.source, write.target
+        rules.check_move(write, source in self.instances, target in self.instances)
+        instance = replace(self.instances[source], address=target, recorded_at=write.at)
+        self._set(self.instances, source, ABSENT)
+        self._set(self.instances, target, instance)
+        before = max((one.number for one in self.attempts.values() if one.address == target), default=0)
+        for key, attempt in list(self.attempts.items()):
+            if attempt.address == source:
+                self._set(self.attempts, key, replace(attempt, address=target, number=before + attempt.number))
+        for key, owed in list(self.owed.items()):
+            if owed.address == source:
+                self._set(self.owed, key, replace(owed, address=target))
 
     def _put_attempt(self, attempt: AttemptRecord) -> None:
         key = attempt.attempt_id
@@ -147,8 +163,11 @@ class Tables:
     def _check_pointers(self, writes: Sequence[Write]) -> None:
         """An instance points at an attempt that exists once the commit is whole, in whatever order it was written."""
         for write in writes:
+            address = write.target if isinstance(write, Move) else None
             if isinstance(write, Put) and isinstance(write.record, InstanceRecord):
-                instance = self.instances.get(write.record.address)
+                address = write.record.address
+            if address is not None:
+                instance = self.instances.get(address)
                 if instance and instance.attempt_id is not None and instance.attempt_id not in self.attempts:
                     raise invalid(f"{instance.address} points at attempt {instance.attempt_id}, which does not exist.")
 

@@ -2,7 +2,7 @@
 
 ::
 
-    {"base_url":"…","created_at":"…","format":"reconciler-state","format_version":1,"lineage":"…","serial":7}
+    {"base_url":"…","created_at":"…","format":"reconciler-state","format_version":2,"lineage":"…","serial":7}
     {"attempts":{"address":"run.x","attempt_id":"…",…}}
     …
     {"end":{"counts":{"attempts":1,…},"sha256":"…"}}
@@ -28,7 +28,7 @@ from state.records import ROW_TYPES, Meta, Row
 from state.rows import columns
 
 FORMAT: Final = "reconciler-state"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2  # 1: without the branch of a commit
 LONGEST_LINE: Final = 64 * 2**20  # bytes; none is read that is longer, and none is written
 _CHUNK: Final = 2**20  # characters that are written at once
 _HEADER: Final[Mapping[str, type]] = {
@@ -83,10 +83,10 @@ def read(stream: BinaryIO, name: str) -> tuple[Meta, Iterator[Row]]:
     """
     lines = _Lines(stream, name)
     try:
-        meta = _header(lines.next())
+        meta, version = _header(lines.next())
     except WrongError as problem:
         raise lines.invalid(problem) from None
-    return meta, _rows(lines)
+    return meta, _rows(lines, version)
 
 
 class _Lines:
@@ -131,8 +131,8 @@ class _Lines:
             raise WrongError(f"it can't be read on ({problem.strerror or problem})") from problem
 
 
-def _rows(lines: _Lines) -> Iterator[Row]:
-    readers: dict[str, Callable[[object], Row]] = {kind.table: row_reader(kind) for kind in ROW_TYPES}
+def _rows(lines: _Lines, version: int) -> Iterator[Row]:
+    readers: dict[str, Callable[[object], Row]] = {kind.table: row_reader(kind, version) for kind in ROW_TYPES}
     counts = Counter(dict.fromkeys(readers, 0))
     while True:
         try:
@@ -153,7 +153,7 @@ def _rows(lines: _Lines) -> Iterator[Row]:
         yield row
 
 
-def _header(value: object) -> Meta:
+def _header(value: object) -> tuple[Meta, int]:
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise WrongError("this is no state that `reconciler state pull` wrote")
     version = value.get("format_version")
@@ -166,14 +166,14 @@ def _header(value: object) -> Meta:
     for name, kind in _HEADER.items():
         if type(value[name]) is not kind:
             raise WrongError(f"{name} is {shown(value[name])}")
-    if version != FORMAT_VERSION:
+    if value["format_version"] < 1:
         raise WrongError(f"there is no format version {version}")
     if not LINEAGE.fullmatch(value["lineage"]):
         raise WrongError(f"the lineage {shown(value['lineage'])} is none")
     if not 0 <= value["serial"] < HIGHEST:
         raise WrongError(f"the serial {shown(value['serial'])} is none")
     # The version of the tables is that of a database; a text has one of its own.
-    return Meta(0, *(value[one.name] for one in fields(Meta)[1:]))
+    return Meta(0, *(value[one.name] for one in fields(Meta)[1:])), int(value["format_version"])
 
 
 def _check_end(body: object, counts: Counter[str], digest: str) -> None:

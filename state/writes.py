@@ -59,7 +59,20 @@ class Pay:
     at: str
 
 
-Write = Put | Forget | Advance | Observe | Pay
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Everything of one address is another's from now on: its instance row, its attempts, its owed cancels.
+
+    Attempts keep their ids, runs and journal; their numbers follow those that ``target`` has of before. Events stay.
+    ``target`` must not be recorded (an instance row), ``source`` must be: else StateConflict.
+    """
+
+    source: str
+    target: str
+    at: str
+
+
+Write = Put | Forget | Advance | Observe | Pay | Move
 
 # Progress, caches and marks decide nothing about a run: they leave the serial alone.
 UNDECIDED_RECORDS = (SpecRecord, ApplyRecord, EventRecord, MarkRecord)

@@ -19,7 +19,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.dataframer": ("reconciler", "reconciler.model", "state.records", "state.rules", "state.writes"),
     "reconciler.dataframer.emulator": ("reconciler.dataframer.emulator",),
     "reconciler.config": (
-        "reconciler.model", "reconciler.dataframer.fields", "reconciler.dataframer.catalogue", "state.postgres.url",
+        "reconciler", "reconciler.model", "reconciler.dataframer.fields", "reconciler.dataframer.catalogue",
+        "state.postgres.url",
     ),
     "reconciler.planning": (
         "reconciler", "reconciler.model", "reconciler.dataframer", "state.records", "state.rules", "state.writes",
@@ -29,7 +30,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "reconciler", "reconciler.clock", "reconciler.model", "reconciler.dataframer", "state.records",
     ),
     "reconciler.outputs": EVERYTHING,
-    "reconciler.views": ("reconciler", "reconciler.model", "reconciler.views", "state.records"),
+    "reconciler.views": (
+        "reconciler", "reconciler.model", "reconciler.views", "state.records", "state.history",
+    ),
     "reconciler.project": ("reconciler.config", "reconciler.dataframer", "reconciler.model", "state"),
     "reconciler.safekeeping": ("reconciler.project", "reconciler.clock", "reconciler.model", "state"),
     "reconciler.transfer": ("reconciler",
@@ -39,6 +42,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.guards": EVERYTHING,
     "reconciler.pipeline": EVERYTHING,
     "reconciler.bookkeeping": EVERYTHING,
+    "reconciler.surgery": EVERYTHING,
+    "reconciler.inspection": EVERYTHING,
     "reconciler.cli": EVERYTHING,
     "reconciler.__main__": ("reconciler.cli",),
     "reconciler": (),

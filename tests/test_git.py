@@ -1,4 +1,4 @@
-"""The name of a project, by which two that leave the workspace out are told apart."""
+"""What is asked of git: the name of a project, by which two that leave the workspace out are told apart; provenance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git import project_name
+from reconciler.git import Git, git_state, project_name
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,26 @@ def test_without_git_it_is_that_of_the_folder(tmp_path: Path) -> None:
     assert project_name(folder) == "tickets"
     subprocess.run(["git", "init", "--quiet", folder], check=True)
     assert project_name(folder) == "tickets"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+    done = subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_commit_branch_and_changes(tmp_path: Path) -> None:
+    in_ci = {"GITHUB_HEAD_REF": "", "GITHUB_REF_NAME": "12/merge", "CI_COMMIT_REF_NAME": "other"}
+    assert git_state(tmp_path, in_ci) == Git()
+    git(tmp_path, "init", "--quiet", "--initial-branch", "feature/déjà vu".replace(" ", "-"))
+    assert git_state(tmp_path) == Git(None, False, "feature/déjà-vu")
+    (tmp_path / "reconciler.toml").write_text("")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "-m", "first")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert git_state(tmp_path, in_ci) == Git(commit, False, "feature/déjà-vu")
+    (tmp_path / "reconciler.toml").write_text("# changed")
+    git(tmp_path, "checkout", "--quiet", "--detach")
+    assert git_state(tmp_path) == Git(commit, True, None)
+    assert git_state(tmp_path, in_ci) == Git(commit, True, "12/merge")
+    assert git_state(tmp_path, in_ci | {"GITHUB_HEAD_REF": "x" * 999}).branch == "x" * 255

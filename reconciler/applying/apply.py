@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
 from reconciler.applying.follow import Follower, Target
-from reconciler.applying.preconditions import DONE, Fresh, check_action
-from reconciler.applying.record import Prepared
+from reconciler.applying.preconditions import Fresh
+from reconciler.applying.purchases import Purchases, target
 from reconciler.applying.settling import Standing, in_words, outlook
-from reconciler.applying.standing import standing_runs, unfinished
-from reconciler.applying.submission import Wave
+from reconciler.applying.standing import standing_runs
 from reconciler.applying.tools import Options, Teller, Tools
-from reconciler.dataframer.observation import observation
 from reconciler.model.changes import Action, Kind, Plan
-from reconciler.model.errors import PlanError, PlanOutdated, ServiceError, ServiceRefused, ServiceUnreachable
-from reconciler.model.events import Failed, Report, Started, Submitted, Told, Unsettled
-from reconciler.model.run import Run, is_final
-from state.records import UNTRACKED, Phase
+from reconciler.model.errors import PlanOutdated, ServiceError, ServiceRefused, ServiceUnreachable
+from reconciler.model.events import Report, Started, Submitted, Told, Unsettled
+from reconciler.model.run import is_final
+from state.records import Phase
 
+_FIRST = frozenset({Kind.MOVE, Kind.IMPORT})
 _FULL_SECONDS = 5.0  # between two looks whether there is room again
 _SILENT_SECONDS = 10.0  # nobody is left waiting for longer without a word
 
@@ -39,9 +39,8 @@ class _Apply:
         self._teller = Teller(tools.tell)
         self._follower = Follower(tools.client, tools.recorder, tools.tell, tools.interruption, tools.now)
         self._ender = Ender(tools, self._teller, self._follower, options.command)
-        self._unknown: dict[str, Kind] = {}  # by attempt id: what this apply submitted, and nobody knows
+        self._purchases = Purchases(plan, tools, options, self._teller, self._follower)
         self._followed: set[str] = set()  # adopted runs
-        self._guarded = False
         self._deadline = None if options.wait_seconds is None else time.monotonic() + options.wait_seconds
 
     def run(self) -> Report:
@@ -53,25 +52,30 @@ class _Apply:
                     tools.tell(Told(line))
                 self._settle()
                 todo = self._begin()
-                waiting = self._wave([action for action in todo if action.buys])
-                self._others([action for action in todo if not action.buys])
+                # The others are held against the state with its new names, and the runs that it is given.
+                self._others([action for action in todo if action.kind in _FIRST])
+                buying = [action for action in todo if action.buys]
+                self._purchases.begin(buying)
+                waiting = self._buy(buying)
+                self._others([action for action in todo if not action.buys and action.kind not in _FIRST])
                 self._ender.stop_displaced(self._plan.actions)
         self._watch_standing()
         while waiting and options.wait_seconds != 0 and self._may_go_on():
-            self._ender.settle(self._follower.until(lambda active: active < options.max_active, self._deadline))
+            time_to_look = partial(self._purchases.is_time, waiting)
+            self._ender.settle(self._follower.until(time_to_look, self._deadline))
             if not self._may_go_on():
                 break
             left = len(waiting)
             with tools.store.lock(options.command, max(options.lock_seconds, FINISHING_LOCK_SECONDS)):
                 self._settle()
-                waiting = self._wave(waiting)
+                waiting = self._buy(waiting)
                 self._ender.stop_displaced(self._plan.actions)
             if len(waiting) == left:  # others fill the room: runs that are followed elsewhere, or unknown ones
                 if not self._follower.active:
                     break
                 tools.interruption.wait(_FULL_SECONDS)
         for action in waiting:
-            why = report.stopped or tools.interruption() or "as many runs as max_active are at work"
+            why = report.stopped or tools.interruption() or _reason(action)
             self._teller.failed(action, "deferred", f"not submitted: {why}; apply again")
         if options.wait_seconds != 0:
             self._follow()
@@ -115,14 +119,16 @@ class _Apply:
             attempt, run = settled.attempts[attempt_id], verdict.run
             if verdict.standing is Standing.ADOPT and run is not None and run.id not in self._followed:
                 self._followed.add(run.id)
-                self._tools.tell(Submitted(attempt.address, run.id, self._unknown.get(attempt_id, Kind.CREATE)))
+                self._tools.tell(
+                    Submitted(attempt.address, run.id, self._purchases.unknown.get(attempt_id, Kind.CREATE))
+                )
                 self._follower.add([Target(attempt.address, run.id)])  # one that rests already is reported as well
             if attempt_id in settled.resubmitted:
-                self._unknown.pop(attempt_id, None)
+                self._purchases.unknown.pop(attempt_id, None)
                 self._teller.report.resubmitted.append(attempt.address)
                 self._tools.tell(Told(f"{attempt.address}: nothing came of its submission; it may be sent again"))
             elif verdict.standing is Standing.ADOPT and verdict.confirmed:
-                self._teller.report.count(self._unknown.pop(attempt_id, Kind.CREATE))
+                self._teller.report.count(self._purchases.unknown.pop(attempt_id, Kind.CREATE))
             elif attempt_id not in before:
                 self._tools.tell(Told(f"{attempt.address}: unknown so far; {in_words(attempt.address, verdict)}"))
 
@@ -141,107 +147,26 @@ class _Apply:
         if self._plan.actions and not todo and owed.isdisjoint(displaced):
             raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
         self._tools.recorder.begin(self._plan)
+        for override in self._options.overrides:
+            self._tools.recorder.override(override)
         return todo
 
-    def _wave(self, actions: Sequence[Action]) -> list[Action]:
-        """Submit as many as there is room for; returns what is left over."""
-        tools, limit = self._tools, self._options.max_active
+    def _buy(self, actions: Sequence[Action]) -> list[Action]:
+        """Submit as many as may be submitted now; returns what is left over."""
         if not actions or not self._may_go_on():
             return list(actions)
-        fresh = self._look(actions)
-        room = max(limit - unfinished(fresh.snapshot), 0) if limit else len(actions)
-        self._be_sure(actions, fresh)
-        sound = [action for action in actions if self._sound(action, fresh)]
-        batch, rest = sound[:room], sound[room:]
-        if batch:
-            for action in batch:
-                self._tools.tell(Started(action))
-            known = set(fresh.snapshot.instances)
-            prepared = tools.recorder.prepare(batch, fresh.listing, fresh.history, known)
-            self._submit(prepared)
-        return rest
-
-    def _be_sure(self, actions: Sequence[Action], fresh: Fresh) -> None:
-        """Where the state may have lost runs, buy nothing that the service has already. Raises PlanError."""
-        if self._guarded and not fresh.snapshot.restarted:
-            return
-        guard = self._tools.guard(fresh.snapshot)  # a state may be set back between two waves as well
-        if guard is None:
-            return
-        found = guard(actions, fresh.listing, self._tools.settler.spoken_for())
-        if found:
-            raise PlanError(found)
-        # A consent stays one: the runs that it is about are there after the next restart of the database, too.
-        said = fresh.snapshot.marks.get(UNTRACKED)
-        consented = said is not None and said.value == "fresh"
-        self._tools.recorder.mark(
-            UNTRACKED, "fresh" if consented else "passed", said.at if said and consented else None
-        )
-        self._guarded = True
-
-    def _submit(self, prepared: list[Prepared]) -> None:
-        tools = self._tools
-        wave = Wave([item.attempt.attempt_id for item in prepared], self._options.pace, tools.random)
-        tools.sender.take(prepared)
-        tools.drive(wave, tools.sender, tools.interruption)
-        self._teller.report.stopped = self._teller.report.stopped or wave.stopped
-        for item in prepared:
-            attempt_id, action = item.attempt.attempt_id, item.action
-            why = wave.notes.get(attempt_id, "")
-            match wave.outcomes.get(attempt_id):
-                case Phase.ACCEPTED:
-                    run = tools.sender.accepted[attempt_id]
-                    self._teller.report.count(action.kind)
-                    self._follower.add([_target(action, run.id)])
-                case Phase.REJECTED:
-                    self._teller.failed(action, "rejected", f"the service refused it: {why}")
-                case Phase.UNKNOWN:
-                    self._unknown[attempt_id] = action.kind
-                    self._tools.tell(
-                        Failed(action.address, "unknown", f"nobody knows yet whether it was bought: {why}")
-                    )
-                case _:
-                    trouble = "error" if wave.unreachable else "deferred"
-                    self._teller.failed(action, trouble, f"not submitted: {wave.stopped or why}; apply again")
-        if self._unknown:
+        left = self._purchases.wave(actions)
+        if self._purchases.unknown:
             self._settle()
-
-    def _look(self, actions: Sequence[Action]) -> Fresh:
-        """One list call under the lock: the baseline, and what preconditions are held against."""
-        tools = self._tools
-        listing, snapshot = tools.client.list_runs(), tools.store.snapshot()
-        listed = {run.id: run for run in listing.runs}
-        at = tools.now()
-        tracked = [attempt.run_id for attempt in snapshot.current.values() if attempt.run_id in listed]
-        tools.recorder.observe([observation(listed[run_id], at) for run_id in tracked if run_id])
-        runs: dict[str, Run | None] = dict(listed)
-        for action in actions:
-            run_id = action.precondition.run_id
-            if run_id is not None and run_id not in runs:
-                runs[run_id] = tools.client.get_run(run_id)
-        buying = [action.address for action in actions if action.buys]
-        return Fresh(tools.store.snapshot(), listing, runs, tools.store.attempts(buying) if buying else ())
-
-    def _sound(self, action: Action, fresh: Fresh) -> bool:
-        problem = check_action(action, fresh, self._plan.timestamp)
-        if problem is None:
-            return True
-        trouble, message = problem
-        if trouble == DONE:
-            self._tools.recorder.done(action)
-            self._tools.tell(Told(f"{action.address}: {message}"))
-            self._follower.add([_target(action, fresh.snapshot.current[action.address].run_id or "")])
-        else:
-            self._teller.failed(action, trouble, message)
-        return False
+        return left
 
     def _others(self, actions: Sequence[Action]) -> None:
         """Everything that buys nothing. What stops a run is done only when it rests."""
         if not actions:
             return
-        fresh = self._look(actions)
+        fresh = self._purchases.look(actions)
         for action in actions:
-            if self._tools.interruption() or not self._sound(action, fresh):
+            if self._tools.interruption() or not self._purchases.sound(action, fresh):
                 continue
             self._tools.tell(Started(action))
             try:
@@ -260,7 +185,12 @@ class _Apply:
                 recorder.reuse(action, attempt)
                 self._teller.done(action, f"run {action.reused_run} is used again")
                 if not is_final(attempt.status):
-                    self._follower.add([_target(action, str(action.reused_run))])
+                    self._follower.add([target(action, str(action.reused_run))])
+            case Kind.MOVE:
+                recorder.move(str(action.moved_from), action.address, action.reason, action)
+                self._teller.done(action, f"{action.reason}; its run is the same")
+            case Kind.IMPORT:
+                self._adopt(action)
             case Kind.FORGET:
                 recorder.forget(action, "forgotten")
                 self._teller.done(action, "forgotten; nothing changed on the service")
@@ -268,6 +198,20 @@ class _Apply:
                 self._ender.end(action)
             case Kind.CREATE | Kind.REPLACE | Kind.RETRY:
                 raise AssertionError("a purchase is submitted, never done here")
+
+    def _adopt(self, action: Action) -> None:
+        """A run that exists becomes the address's."""
+        tools, run_id = self._tools, str(action.reused_run)
+        run = tools.client.get_run(run_id)
+        owners = tools.store.attempts_of_runs([run_id])
+        if run is None or owners:
+            why = f"belongs to {owners[0].address} by now" if owners else "is gone"
+            self._teller.failed(action, "outdated", f"run {run_id} {why}")
+            return
+        tools.recorder.adopt_existing(action, run, tools.store.attempts([action.address]))
+        self._teller.done(action, f"run {run_id} ({run.status}) is adopted")
+        if not run.status.final:
+            self._follower.add([target(action, run_id)])
 
     def _watch_standing(self) -> None:
         """Current runs that work are followed, or, where nobody waits, looked at once. One that came to rest while
@@ -297,6 +241,8 @@ class _Apply:
         return not (self._teller.report.stopped or self._tools.interruption() or late)
 
 
-def _target(action: Action, run_id: str) -> Target:
-    samples = action.after.samples if action.after else None
-    return Target(action.address, run_id, samples, action.lifecycle.min_samples if action.lifecycle else 0)
+def _reason(action: Action) -> str:
+    """Why a purchase still waits."""
+    if action.depends_on:
+        return f"it waits for {action.depends_on[0]}"
+    return "as many runs as max_active are at work"

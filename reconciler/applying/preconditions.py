@@ -33,6 +33,8 @@ def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] 
     snapshot = fresh.snapshot
     if action.deposed:
         return None  # it was decided before, and asking a resting run to stop is harmless
+    if action.kind is Kind.MOVE:
+        return _check_move(action, snapshot)
     if action.address in snapshot.open:
         return "unknown", "a submission of this address has an unknown outcome; nothing is sent until it is settled"
     if action.kind is Kind.UPDATE:
@@ -43,11 +45,28 @@ def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] 
     now = _standing(action, fresh)
     if now == action.precondition:
         return None
+    if action.kind is Kind.IMPORT and now.run_id == action.reused_run:
+        return DONE, f"run {now.run_id} was adopted since the plan was made"
     if action.buys and _done_by_another(action, fresh, now):
         return DONE, f"run {now.run_id} was bought for just this since the plan was made"
     if action.kind is Kind.CANCEL and now.run_id == action.precondition.run_id:
         return None  # it came to rest meanwhile: there is nothing left to stop
     return "outdated", f"the plan was made when {_words(action.precondition)}; now {_words(now)}"
+
+
+def _check_move(action: Action, snapshot: Snapshot) -> tuple[str, str] | None:
+    """Whatever became of its run, it must be the same one. An unknown submission moves along."""
+    old, new = str(action.moved_from), action.address
+    if old not in snapshot.instances and new in snapshot.instances:
+        return DONE, f"{old} was moved here already"
+    if old not in snapshot.instances:
+        return "outdated", f"{old} is not recorded any more"
+    if new in snapshot.instances:
+        return "outdated", f"{new} is recorded by now, so {old} can't be moved here"
+    current = snapshot.current.get(old)
+    if (current.run_id if current else None) != action.precondition.run_id:
+        return "outdated", f"{old} has another run than when the plan was made"
+    return None
 
 
 def _done_by_another(action: Action, fresh: Fresh, now: Precondition) -> bool:

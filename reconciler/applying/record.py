@@ -7,16 +7,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.applying.rows import new_attempt, new_instance
+from reconciler.applying.author import Author
+from reconciler.applying.rows import new_attempt, new_instance, overridden
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import imported, observation
-from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.changes import Action, Plan
+from reconciler.model.limits import Override
 from reconciler.model.request import Instance, Lifecycle, canonical_json
 from reconciler.model.run import Run, Spec, is_final
 from state.group import GroupCommit
 from state.records import (
-    ApplyRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -29,18 +30,7 @@ from state.records import (
 )
 from state.rules import OBSERVED_COLUMNS
 from state.store import Store
-from state.writes import Advance, Forget, Observe, Pay, Put, Write
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who changes the state, and from which commit."""
-
-    command: str
-    user: str
-    host: str
-    git_commit: str | None = None
-    git_dirty: bool | None = None
+from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +52,15 @@ class Recorder:
         self._now = now
         self._author = author
         self._plan: Plan | None = None
+        self._began: str | None = None
         self._prepared: dict[str, Prepared] = {}
         self.apply_id = str(uuid.uuid4())
 
     def begin(self, plan: Plan | None = None) -> None:
-        """Record that this command is about to change something."""
+        """Record that this command is about to change something. Whatever comes before it begins it without a plan."""
         self._plan = plan
-        author = self._author
-        self._store.commit(
-            [
-                Put(
-                    ApplyRecord(
-                        self.apply_id,
-                        author.command,
-                        self._now(),
-                        author.user,
-                        author.host,
-                        plan.plan_id if plan else None,
-                        plan.digest if plan else None,
-                        author.git_commit,
-                        author.git_dirty,
-                    )
-                )
-            ]
-        )
+        self._began = self._began or self._now()
+        self._store.commit([Put(self._author.record(self.apply_id, self._began, plan))])
 
     def prepare(
         self, actions: Sequence[Action], listing: Listing, history: Iterable[AttemptRecord], known: Collection[str]
@@ -202,6 +177,31 @@ class Recorder:
         event = self._event("imported", instance.address, f"run {run.id} was adopted", attempt.attempt_id, run)
         self._store.commit([Put(attempt), Put(record), event])
 
+    def adopt_existing(self, action: Action, run: Run, history: Sequence[AttemptRecord]) -> None:
+        """The run of an ``[[import]]`` block is the address's; one that it displaces and that still works is owed its
+        cancel. ``history``: the attempts of the address.
+        """
+        if action.after is None:
+            raise AssertionError(f"{action.address}: an import without a request")
+        now = self._now()
+        number = max((attempt.number for attempt in history), default=0) + 1
+        attempt = imported(run, action.address, action.after, number, now)
+        writes: list[Write] = [Put(attempt), Put(new_instance(action, attempt.attempt_id, now))]
+        writes += self._displaced(action, f"run {run.id} was adopted", now)
+        writes.append(self._event("imported", action.address, f"run {run.id} was adopted", attempt.attempt_id, run))
+        self._store.commit([*writes, *self._done(action, attempt.attempt_id)])
+
+    def override(self, override: Override) -> None:
+        """A person lets this plan pass a soft limit. A plan that is applied again keeps it."""
+        writes: list[Write] = [self._event("override", None, f"{override.name}: {override.reason}")]
+        if self._plan is not None:
+            writes.append(Put(overridden(self._plan.plan_id, override, self._now())))
+        self._store.commit(writes)
+
+    def note(self, kind: str, message: str) -> None:
+        """Tell the history of something that concerns no address, or all of them."""
+        self._store.commit([self._event(kind, None, message)])
+
     def mark(self, name: str, value: str, at: str | None = None) -> None:
         """Record a fact about the state as a whole. ``at``: since when it holds, if not only now."""
         self._store.commit([Put(MarkRecord(name, value, at or self._now()))])
@@ -225,6 +225,25 @@ class Recorder:
         """Drop an address; its attempts stay. ``how``: what became of its run, for the history."""
         event = self._event(how, action.address, action.reason)
         self._store.commit([Forget(action.address), event, *self._done(action, None)])
+
+    def drop(self, addresses: Iterable[str], why: str) -> None:
+        """Forget addresses because a person says so: all of them, or none."""
+        writes = [write for address in addresses for write in (Forget(address), self._event("forgotten", address, why))]
+        if writes:
+            self._store.commit(writes)
+
+    def move(self, source: str, target: str, why: str, action: Action | None = None) -> None:
+        """Everything of one recorded address is another's from now on. ``action``: that of a plan, done with it."""
+        self._store.commit([*self._move(source, target, why), *(self._done(action, None) if action else [])])
+
+    def moves(self, pairs: Iterable[tuple[str, str]], why: str) -> None:
+        """Several moves (source, target), in this order: all of them, or none."""
+        writes = [write for one, other in pairs for write in self._move(one, other, f"it was {one}; {why}")]
+        if writes:
+            self._store.commit(writes)
+
+    def _move(self, source: str, target: str, why: str) -> list[Write]:
+        return [Move(source, target, self._now()), self._event("moved", target, why)]
 
     def pay(self, run_ids: Iterable[str]) -> None:
         """Displaced runs that are final, or gone: their cancels are done."""
@@ -254,7 +273,7 @@ class Recorder:
             self._store.commit(writes)
 
     def _displaced(self, action: Action, reason: str, now: str) -> list[Write]:
-        if not action.stops or action.subject is None:
+        if not action.displaces or action.subject is None:
             return []
         return [Put(OwedRecord(action.subject.run_id, action.address, reason, now))]
 
@@ -262,7 +281,7 @@ class Recorder:
         return self._plan_action(action, attempt_id, None)
 
     def _done(self, action: Action, attempt_id: str | None) -> list[Write]:
-        if action.kind in (Kind.REPLACE, Kind.REUSE) and action.stops:
+        if action.displaces:
             return self._plan_action(action, attempt_id, None)  # done only when the displaced run is final
         return self._plan_action(action, attempt_id, self._now())
 
@@ -274,8 +293,10 @@ class Recorder:
         return [Put(PlanActionRecord(key, plan.plan_id, action.digest, action.address, attempt_id, done_at))]
 
     def _event(
-        self, kind: str, address: str, message: str, attempt_id: str | None = None, run: Run | None = None
+        self, kind: str, address: str | None, message: str, attempt_id: str | None = None, run: Run | None = None
     ) -> Put:
+        if self._began is None:  # nothing is told of which nobody knows who did it
+            self.begin()
         run_id = run.id if run else None
         return Put(
             EventRecord(str(uuid.uuid4()), self._now(), kind, self.apply_id, address, attempt_id, run_id, message)

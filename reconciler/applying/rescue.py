@@ -80,16 +80,26 @@ class Rescue:
 
 def _take(item: Rescued, store: Store, adopt: Callable[[AttemptRecord, Run], None]) -> tuple[str, bool]:
     """Record one line; what to tell, and whether it is recorded."""
-    attempt = next((a for a in store.attempts([item.address]) if a.attempt_id == item.attempt_id), None)
+    attempt = _attempt(item, store)
     owner = next(iter(store.attempts_of_runs([item.run_id])), None)
-    if owner is not None and owner.address == item.address and not owner.provisional:
+    ours = attempt.address if attempt else item.address
+    if owner is not None and owner.address == ours and not owner.provisional:
         return "", True  # by this attempt, or, where a state that was set back has lost that one, by an import
     taken = owner is not None and owner.attempt_id != item.attempt_id
     if attempt is None or taken or (attempt.run_id is not None and not attempt.provisional):
         whose = f"it is recorded for {owner.address}" if owner else "its attempt has another run, or none is recorded"
         return f"Run {item.run_id} was bought for {item.address}, and can't be taken in: {whose}.", False
     adopt(attempt, Run(item.run_id, RunStatus.PENDING, ""))
-    return f"{item.address}: run {item.run_id} was rescued, and is recorded now", True
+    return f"{attempt.address}: run {item.run_id} was rescued, and is recorded now", True
+
+
+def _attempt(item: Rescued, store: Store) -> AttemptRecord | None:
+    """The attempt of a line, also where its address is another one by now."""
+    for addresses in ([item.address], None):
+        found = next((a for a in store.attempts(addresses) if a.attempt_id == item.attempt_id), None)
+        if found is not None or not store.journal(item.attempt_id):
+            return found
+    return None
 
 
 def _append(file: Path, line: str) -> None:

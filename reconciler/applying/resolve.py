@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 from dataclasses import dataclass
 
 from reconciler.applying.record import Recorder
 from reconciler.applying.settle import Examiner, Settler
 from reconciler.applying.settling import Standing, Verdict, in_words, moment
+from reconciler.model.address import matching, nearest, spelled
 from reconciler.model.errors import UsageError
 from state.records import AttemptRecord
 
@@ -37,15 +37,16 @@ def resolve(pattern: str, decision: Decision, examiner: Examiner, recorder: Reco
 
     Errors: UsageError for a decision that what the service shows does not allow.
     """
-    recorder.begin()
     settler = Settler(examiner, recorder)
     settler.settle()
     settled = settler.settle()  # absence needs two whole lists
     open_ones = {attempt.address: (attempt, verdict) for attempt, verdict in settled.open()}
-    chosen = _matching(pattern, sorted(open_ones))
+    pattern = spelled(pattern)
+    chosen = matching(pattern, sorted(open_ones))
     if not chosen:
         known = ", ".join(sorted(open_ones)) or "none"
-        raise UsageError(f"No unknown submission is named by {pattern!r}. Unknown: {known}.")
+        guess = nearest(pattern, open_ones)
+        raise UsageError(f"No unknown submission is named by {pattern!r}.{guess} Unknown: {known}.")
     exact = pattern in open_ones
     match decision:
         case Adopt(run_id=run_id):
@@ -59,13 +60,6 @@ def resolve(pattern: str, decision: Decision, examiner: Examiner, recorder: Reco
         case Resubmit():
             now = examiner.clock()
             return [_resubmit(*open_ones[address], exact=exact, now=now, recorder=recorder) for address in chosen]
-
-
-def _matching(pattern: str, addresses: list[str]) -> list[str]:
-    if pattern in addresses:
-        return [pattern]
-    literal = pattern.replace("[", "[[]")  # brackets are part of addresses, not of globs
-    return fnmatch.filter(addresses, literal)
 
 
 def _adopt(attempt: AttemptRecord, run_id: str, examiner: Examiner, recorder: Recorder) -> str:

@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Sequence
 
 from reconciler.model.changes import Action, declared_request
+from reconciler.model.limits import Override
 from reconciler.model.request import Lifecycle, canonical_json
-from state.records import AttemptRecord, BaselineRecord, InstanceRecord, Phase
+from state.records import AttemptRecord, BaselineRecord, InstanceRecord, Phase, PlanActionRecord
 
 
 def new_attempt(
@@ -38,3 +39,14 @@ def new_attempt(
 def new_instance(action: Action, attempt_id: str | None, now: str) -> InstanceRecord:
     """The row of an address as the action wants it; ``attempt_id``: whose run is current."""
     return InstanceRecord(action.address, attempt_id, (action.lifecycle or Lifecycle()).to_json(), now)
+
+
+def override_digest(limit: str) -> str:
+    """What stands for an override among the actions of a saved plan."""
+    return f"override:{limit}"
+
+
+def overridden(plan_id: str, override: Override, now: str) -> PlanActionRecord:
+    """A saved plan keeps its overrides, for when it is applied again."""
+    digest = override_digest(override.name)
+    return PlanActionRecord(f"{plan_id}:{digest}", plan_id, digest, address="", done_at=now)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.applying.record import Prepared, Recorder
 from reconciler.applying.submission import Commit
+from reconciler.dataframer import wirelog
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.outcomes import Outcome
 from reconciler.dataframer.transport import NotNow
@@ -52,6 +54,7 @@ class Sender:
         self._items: dict[str, Prepared] = {}
         self._bodies: dict[str, Mapping[str, Any]] = {}
         self._committed_at: dict[str, float] = {}
+        self._times: Counter[str] = Counter()  # how often each was sent
         self.accepted: dict[str, Run] = {}
 
     def check_secrets(self, refs: Iterable[SecretRef]) -> None:
@@ -98,4 +101,8 @@ class Sender:
             if self._clock() - self._committed_at[attempt_id] > MAX_DELAY_SECONDS:
                 raise NotNow("too long after the decision to send; deciding again")
 
-        return self._client.create_run(dict(self.body(attempt_id)), self._timeout, before_first_byte)
+        outcome = self._client.create_run(dict(self.body(attempt_id)), self._timeout, before_first_byte)
+        self._times[attempt_id] += 1
+        attempt = self._items[attempt_id].attempt
+        wirelog.submitted(attempt.address, attempt.number, self._times[attempt_id], type(outcome).__name__)
+        return outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from reconciler.applying.claims import Pending, is_candidate
 from reconciler.applying.record import Recorder
 from reconciler.applying.settling import Patience, Standing, Verdict, settle
 from reconciler.dataframer.client import Client, Listing
+from reconciler.dataframer.outcomes import http_date
 from reconciler.model.run import Run, moment
 from state.records import AttemptRecord, Phase, Snapshot
 from state.store import Store
@@ -58,7 +58,7 @@ class Examiner:
         baseline = self.store.baseline(attempt.baseline_id) if attempt.baseline_id else None
         sent_at = moment(sending[-1] if sending else attempt.prepared_at) or 0.0
         taken_at = moment(baseline.taken_at) if baseline else None
-        service = _http_epoch(baseline.service_date) if baseline else None
+        service = http_date(baseline.service_date or "") if baseline else None
         # The POST was over at its deadline, or when it was seen to be: it failed, or its process was gone.
         over_at = moment(over[0]) if over else None
         deadline = sent_at + self.timeout
@@ -189,10 +189,3 @@ def foresee(snapshot: Snapshot, verdicts: Mapping[str, Verdict]) -> Snapshot:
         else:
             still_open[address] = adopted
     return replace(snapshot, current=current, open=still_open)
-
-
-def _http_epoch(text: str | None) -> float | None:
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp() if text else None
-    except ValueError:
-        return None

@@ -11,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.sending import Sender
 from reconciler.applying.submission import Commit, Committed, Effect, Event, Replied, Send, Stop, Tick, Wave
+from reconciler.dataframer import wirelog
 from reconciler.dataframer.outcomes import Outcome
 
 _STOP_POLL_SECONDS = 0.2
+_WORTH_TELLING_SECONDS = 1.0
 
 
 def drive(wave: Wave, sender: Sender, interruption: Interruption) -> None:
@@ -55,12 +57,16 @@ class Submitter:
             raise failures[0]
 
     def _supervise(self, stop_reason: Callable[[], str]) -> None:
+        told: float | None = None
         while True:
             with self._changed:
                 if self._wave.finished or (self._failed and not self._effects):
                     return
                 wake_at = self._wave.wake_at()
                 left = _STOP_POLL_SECONDS if wake_at is None else max(wake_at - time.monotonic(), 0.0)
+                if left > _WORTH_TELLING_SECONDS and wake_at != told:
+                    told = wake_at
+                    wirelog.pausing(left)
                 self._changed.wait(min(left, _STOP_POLL_SECONDS))
             reason = stop_reason()
             if reason:

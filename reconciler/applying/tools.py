@@ -16,6 +16,7 @@ from reconciler.dataframer.client import Client, Listing
 from reconciler.model.changes import Action
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.events import Done, Event, Failed, Report
+from reconciler.model.limits import Override
 from state.records import Snapshot
 from state.store import Store
 
@@ -53,6 +54,7 @@ class Options:
     wait_seconds: float | None = None
     lock_seconds: float = 0.0
     unknown: bool = False  # the plan saw submissions that are not certain
+    overrides: tuple[Override, ...] = ()  # of soft limits; to be recorded
     command: str = "apply"
 
 

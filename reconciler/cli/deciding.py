@@ -36,10 +36,11 @@ def ask(session: Session, project: Project, unknown: Iterable[tuple[str, Outlook
 def _decision(session: Session, address: str, outlook: Outlook) -> Decision | None:
     from reconciler.applying.resolve import Abandon, Adopt, Resubmit
     from reconciler.views.paint import one_line
+    from reconciler.views.times import local
 
     absent = outlook.standing == "absent"
     found = "No run of it can be found." if absent else "These runs may have come of it:"
-    sent = f" Its submission was prepared at {outlook.submitted_at}." if outlook.submitted_at else ""
+    sent = f" Its submission was prepared at {local(outlook.submitted_at)}." if outlook.submitted_at else ""
     session.say(f"\n{one_line(address)}: nobody knows whether it was bought.{one_line(sent)} {found}")
     for number, candidate in enumerate(outlook.candidates, start=1):
         session.say(f"  {number}  adopt {one_line(_words(candidate))}")
@@ -61,9 +62,12 @@ def _decision(session: Session, address: str, outlook: Outlook) -> Decision | No
 
 
 def _words(candidate: Candidate) -> str:
+    from reconciler.views.times import local
+
     made = f", {candidate.samples_completed:,} samples" if candidate.samples_completed is not None else ""
+    made_at = local(candidate.created_at) if candidate.created_at else "at an unknown time"
     who = f" by {candidate.created_by}" if candidate.created_by else ""
-    return f"{candidate.run_id} ({candidate.status}{made}, made {candidate.created_at or 'at an unknown time'}{who})"
+    return f"{candidate.run_id} ({candidate.status}{made}, made {made_at}{who})"
 
 
 def _answer(question: str) -> str:

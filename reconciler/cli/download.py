@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import Duration, open_project
+from reconciler.cli.options import Duration, open_project, project_options
 from reconciler.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="Wait at most so long for the service to pack an archive (default: 10m).",
 )
+@project_options
 @click.pass_context
 @pass_session
 def download(

@@ -9,9 +9,17 @@ import traceback
 
 from reconciler.cli.session import Session
 from reconciler.model.changes import Plan
-from reconciler.model.errors import ConfigurationError, PlanError, PlanOutdated, ReconcilerError, ServiceError
+from reconciler.model.errors import (
+    ConfigurationError,
+    LimitExceeded,
+    PlanError,
+    PlanOutdated,
+    ReconcilerError,
+    ServiceError,
+)
 from reconciler.model.events import Report
 from reconciler.views.paint import Paint
+from reconciler.views.times import local
 from state.errors import StateError, StateLocked
 
 DONE, ERROR, CHANGES, LIMIT, OUTDATED, LOCKED, UNKNOWN, UNSUCCESSFUL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
@@ -47,6 +55,9 @@ def explain(problem: Exception, session: Session) -> int:
             session.report(problem.diagnostics)
         case ServiceError():
             session.warn([f"{error}: The service: {problem}"])
+        case StateLocked():
+            since = problem.holder.since
+            session.warn([f"{error}: {str(problem).replace(since, local(since))}"])
         case ReconcilerError() | StateError():
             session.warn([f"{error}: {problem}"])
         case _:
@@ -55,4 +66,6 @@ def explain(problem: Exception, session: Session) -> int:
     session.warn(getattr(problem, "__notes__", ()))
     if isinstance(problem, StateLocked):
         return LOCKED
+    if isinstance(problem, LimitExceeded):
+        return LIMIT
     return OUTDATED if isinstance(problem, PlanOutdated) else ERROR

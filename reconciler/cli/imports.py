@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import Duration, open_project
+from reconciler.cli.options import Duration, open_project, project_options
 from reconciler.cli.session import Session, pass_session
 
 
@@ -14,6 +14,7 @@ from reconciler.cli.session import Session, pass_session
 @click.option("--match", is_flag=True, help="Every run that is not recorded and would do for a declaration.")
 @click.option("--dry-run", is_flag=True, help="With --match: only show what would be adopted.")
 @click.option("--lock-timeout", type=Duration(), default=0.0, metavar="TIME", help="Wait so long for the state's lock.")
+@project_options
 @pass_session
 def import_(
     session: Session, address: str | None, run_id: str | None, match: bool, dry_run: bool, lock_timeout: float

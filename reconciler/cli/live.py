@@ -41,7 +41,7 @@ class LiveTelling:
 
     def plan(self, plan: Plan) -> None:
         """The plan as text."""
-        self._session.say(plan_text(plan, self._paint))
+        self._session.say(plan_text(plan, self._paint, self._session.width(sys.stdout)))
 
     def nothing(self, code: int) -> None:
         """The plan has said so."""

@@ -16,15 +16,19 @@ from reconciler.cli.session import Session
 COMMANDS = {
     "init": ("init", "init", "Write a commented reconciler.toml into a folder."),
     "validate": ("validate", "validate", "Check the project's files, offline."),
+    "fmt": ("fmt", "fmt", "Bring the project's files into canonical form."),
+    "schema": ("schema", "schema", "Print the JSON Schema of the project's files, for editors."),
     "plan": ("plan", "plan", "Show what would be done, and change nothing."),
     "apply": ("apply", "apply", "Perform the plan: submit, record, follow."),
+    "destroy": ("apply", "destroy", "End everything that is recorded."),
     "import": ("imports", "import_", "Adopt runs that exist already."),
     "resolve": ("resolve", "resolve", "Decide what became of an unknown submission."),
     "refresh": ("records", "refresh", "Ask for every recorded run, and record how it stands."),
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
     "download": ("download", "download", "Bring the files of runs that SUCCEEDED."),
-    "state": ("state", "state", "Back up the state, restore a backup, move it elsewhere."),
+    "history": ("history", "history", "Show what happened: when, who, from which commit, at what cost."),
+    "state": ("state", "state", "Look into the state; rename, forget, back up, move."),
     "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),
     "emulator": ("emulator", "emulator", "The built-in service, for any client on this machine."),
     "version": ("version", "version", "Show the version."),
@@ -67,13 +71,22 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("-C", "root", default=".", metavar="DIR", help="The project's folder (default: this one).")
+@click.option("--env", "environment", metavar="NAME", help="Read environments/NAME.toml over the settings.")
 @click.option("--state", "state_url", metavar="URL", help="The state, instead of the one that the project names.")
 @click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR in the environment.")
 @click.option("--quiet", is_flag=True, help="Only what was asked for, and errors.")
-@click.option("-v", "--verbose", count=True, help="Log every request to standard error; -vv logs more.")
+@click.option("-v", "--verbose", count=True, help="Log requests to standard error; -vv: also sizes and pauses.")
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context
-def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, quiet: bool, verbose: int) -> None:
+def cli(
+    ctx: click.Context,
+    root: str,
+    environment: str | None,
+    state_url: str | None,
+    no_color: bool,
+    quiet: bool,
+    verbose: int,
+) -> None:
     """Keep Dataframer generation runs as declared: plan, review, apply - and buy each once.
 
     \b
@@ -83,7 +96,8 @@ def cli(ctx: click.Context, root: str, state_url: str | None, no_color: bool, qu
       reconciler apply              do it
     """
     session: Session = ctx.obj
-    session.root, session.state_url, session.no_color, session.quiet = Path(root), state_url, no_color, quiet
+    session.root, session.environment, session.state_url = Path(root), environment, state_url
+    session.no_color, session.quiet = no_color, quiet
     if verbose:
         log_to_stderr(verbose)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from reconciler.cli.session import Session
 
 if TYPE_CHECKING:
-    from reconciler.pipeline.plan import PlanOptions
+    from reconciler.config.variables import Given
     from reconciler.project import Project
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -21,25 +23,97 @@ def open_project(session: Session) -> Project:
     """The project of this invocation. Raises ConfigurationError with everything that is wrong."""
     from reconciler.project import read_project
 
-    return read_project(session.root, os.environ, session.state_url)
+    return read_project(session.root, os.environ, session.state_url, given(session))
 
 
-def planning_options(command: _Command) -> _Command:
-    """What a plan may be asked, wherever one is made."""
+def given(session: Session) -> Given:
+    """What the command line says of the project."""
+    from reconciler.config.variables import Given
+
+    return Given(session.environment, session.variables, session.variable_files)
+
+
+def project_options(command: _Command) -> _Command:
+    """What a project may be told, wherever one is opened; kept in the session."""
+
+    def variables(ctx: click.Context, _: click.Parameter, values: tuple[str, ...]) -> None:
+        ctx.ensure_object(Session).variables = values
+
+    def files(ctx: click.Context, _: click.Parameter, values: tuple[Path, ...]) -> None:
+        ctx.ensure_object(Session).variable_files = values
+
     for decorate in (
-        click.option("--strict", is_flag=True, help="Standing unmet runs make the exit code 7."),
-        click.option("--no-refresh", is_flag=True, help="Take runs as they were recorded; do not list them."),
-        click.option("--replace", multiple=True, metavar="ADDRESS", help="Buy this run again; may be repeated."),
+        click.option(
+            "--var-file",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            expose_value=False,
+            callback=files,
+            help="Values of variables, in TOML; may be repeated.",
+        ),
+        click.option(
+            "--var",
+            multiple=True,
+            metavar="NAME=VALUE",
+            expose_value=False,
+            callback=variables,
+            help="The value of a variable; may be repeated.",
+        ),
     ):
         command = decorate(command)
     return command
 
 
-def plan_options(replace: tuple[str, ...], no_refresh: bool, offline: bool = False) -> PlanOptions:
-    """The options of a plan as the pipeline takes them."""
-    from reconciler.pipeline.plan import PlanOptions
+def planning_options(command: _Command) -> _Command:
+    """What a plan may be asked, wherever one is made. The command gets it as ``planning``: a :class:`PlanOptions`."""
 
-    return PlanOptions(replace, ask_service=not (no_refresh or offline), offline=offline)
+    @functools.wraps(command)
+    def collected(
+        *args: Any,
+        replace: tuple[str, ...],
+        target: tuple[str, ...],
+        exclude: tuple[str, ...],
+        allow_duplicates: bool,
+        no_refresh: bool,
+        destroy: bool = False,
+        refresh_only: bool = False,
+        offline: bool = False,
+        **others: Any,
+    ) -> Any:
+        from reconciler.model.errors import UsageError
+        from reconciler.pipeline.plan import Mode, PlanOptions
+
+        if destroy and refresh_only:
+            raise UsageError("--destroy and --refresh-only exclude each other.")
+        if (destroy or refresh_only) and replace:
+            raise UsageError("--replace buys, so it goes with neither --destroy nor --refresh-only.")
+        mode = Mode.DESTROY if destroy else Mode.REFRESH_ONLY if refresh_only else Mode.NORMAL
+        asks = not (no_refresh or offline)
+        planning = PlanOptions(mode, replace, target, exclude, allow_duplicates, ask_service=asks, offline=offline)
+        return command(*args, planning=planning, **others)
+
+    wrapped: Any = collected
+    for decorate in (
+        click.option("--strict", is_flag=True, help="Standing unmet runs make the exit code 7."),
+        click.option("--no-refresh", is_flag=True, help="Take runs as they were recorded; do not list them."),
+        click.option("--allow-duplicates", is_flag=True, help="Buy also what an undeclared address has already."),
+        click.option("--replace", multiple=True, metavar="ADDRESS", help="Buy this run again; may be repeated."),
+        click.option("--exclude", multiple=True, metavar="ADDRESS", help="Leave this out (a glob may name several)."),
+        click.option("--target", multiple=True, metavar="ADDRESS", help="Only this, and what it depends on."),
+    ):
+        wrapped = decorate(wrapped)
+    return cast(_Command, wrapped)
+
+
+def mode_options(command: _Command) -> _Command:
+    """What a plan is for; below :func:`planning_options`."""
+    for decorate in (
+        click.option("--refresh-only", is_flag=True, help="Only what the service says otherwise than the records."),
+        click.option("--destroy", is_flag=True, help="As if nothing were declared."),
+    ):
+        command = decorate(command)
+    return command
 
 
 class Duration(click.ParamType[float]):

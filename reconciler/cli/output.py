@@ -82,7 +82,9 @@ class _Bytes(io.RawIOBase):
 
 
 def log_to_stderr(verbosity: int) -> None:
-    """Log every request, with 2 and more also what happens within; a record's message stays on one line."""
+    """Log every request and every repetition; with 2 and more also sizes, connections, pauses and threads. A record's
+    message stays on one line.
+    """
     import logging
 
     class Lines(logging.Formatter):
@@ -90,7 +92,8 @@ def log_to_stderr(verbosity: int) -> None:
             return one_line(super().formatMessage(record))
 
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines("%(asctime)s %(name)s: %(message)s"))
+    thread = "" if verbosity == 1 else " [%(threadName)s]"  # by which lines of one call are found again
+    handler.setFormatter(Lines(f"%(asctime)s %(name)s{thread}: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger("reconciler").setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
 

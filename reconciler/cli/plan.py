@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import open_project, plan_options, planning_options
+from reconciler.cli.options import mode_options, open_project, planning_options, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from reconciler.pipeline.plan import PlanOptions
 
 
 @click.command()
@@ -18,6 +22,8 @@ from reconciler.cli.session import Session, pass_session
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when changes are planned.")
 @click.option("--offline", is_flag=True, help="No network and no key: against the records alone.")
+@project_options
+@mode_options
 @planning_options
 @click.pass_context
 @pass_session
@@ -28,9 +34,7 @@ def plan(
     form: str,
     as_json: bool,
     detailed_exitcode: bool,
-    offline: bool,
-    replace: tuple[str, ...],
-    no_refresh: bool,
+    planning: PlanOptions,
     strict: bool,
 ) -> None:
     """Show what an apply would do, and why. Takes no lock, writes nothing.
@@ -40,30 +44,39 @@ def plan(
       reconciler plan
       reconciler plan --out tonight.plan
       reconciler plan --replace run.tickets_eval
+      reconciler plan --target 'run.sweep*' --exclude 'run.*["openai*"]'
+      reconciler plan --refresh-only --detailed-exitcode
     """
-    from reconciler.cli.exits import CHANGES, DONE, ERROR, UNSUCCESSFUL
+    from reconciler.cli.exits import CHANGES, DONE, ERROR, LIMIT, UNSUCCESSFUL
     from reconciler.git import git_state
     from reconciler.model.errors import UsageError
-    from reconciler.pipeline.plan import make_plan
+    from reconciler.model.limits import Level
+    from reconciler.pipeline.plan import Mode, make_plan
     from reconciler.planning.planfile import write_plan
     from reconciler.views.paint import Paint
     from reconciler.views.plan_json import plan_json
     from reconciler.views.plan_text import plan_text
 
-    if out is not None and offline:
+    if out is not None and planning.offline:
         raise UsageError("--offline plans against the records alone, so it can't be saved for applying. Drop one.")
     project = open_project(session)
-    made = make_plan(project, plan_options(replace, no_refresh, offline))
+    made = make_plan(project, planning)
     if as_json or form == "json":
-        session.say(to_json(plan_json(made, git_state(project.root))))
+        session.say(to_json(plan_json(made, git_state(project.root)[:2])))
     else:
-        session.say(plan_text(made, Paint(session.colour(sys.stdout))))
+        session.say(plan_text(made, Paint(session.colour(sys.stdout)), session.width(sys.stdout), quiet=session.quiet))
     if not made.valid:
         session.warn(["The plan has errors, so it can't be applied."])
         ctx.exit(ERROR)
-    if out is not None:
+    forbidding = [item.limit for item in made.exceeded]
+    if out is not None and not any(limit.level is Level.HARD for limit in forbidding):
         write_plan(out, made)
-        session.warn([f"Saved: reconciler apply {out}"])
+        overrides = "".join(f" --override {limit.name}" for limit in forbidding)
+        session.warn([f"Saved: reconciler apply {out}{f'{overrides} --reason TEXT' if overrides else ''}"])
+    if forbidding:
+        session.warn(["A limit forbids this plan, so it can't be applied."])
+        ctx.exit(LIMIT)
     if strict and made.unmet:
         ctx.exit(UNSUCCESSFUL)
-    ctx.exit(CHANGES if detailed_exitcode and made.has_changes else DONE)
+    changes = made.has_changes or (planning.mode is Mode.REFRESH_ONLY and made.drift)
+    ctx.exit(CHANGES if detailed_exitcode and changes else DONE)

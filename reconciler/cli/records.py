@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import open_project
+from reconciler.cli.options import open_project, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--accept-missing", is_flag=True, help="Record runs as gone, however many are missing at once.")
+@project_options
 @pass_session
 def refresh(session: Session, accept_missing: bool) -> None:
     """Ask the service for every recorded run, and record how it stands. Changes nothing on the service.
@@ -38,6 +39,7 @@ def refresh(session: Session, accept_missing: bool) -> None:
 @click.command()
 @click.argument("planfile", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@project_options
 @pass_session
 def show(session: Session, planfile: Path | None, as_json: bool) -> None:
     """Show a saved plan, or the state.
@@ -56,7 +58,7 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
 
     if planfile is not None:
         made = read_plan(planfile)
-        text = to_json(plan_json(made, git_state(session.root))) if as_json else ""
+        text = to_json(plan_json(made, git_state(session.root)[:2])) if as_json else ""
         session.say(text or plan_text(made, Paint(session.colour(sys.stdout))))
         return
     project = open_project(session)
@@ -71,18 +73,21 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("address", required=False)
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@project_options
 @pass_session
-def output(session: Session, address: str | None, as_json: bool) -> None:
+def output(session: Session, addresses: tuple[str, ...], as_json: bool) -> None:
     """Show recorded runs as data for scripts: ids, statuses, samples, costs, files.
+
+    ADDRESS may be a glob; the name of a declaration stands for all of its instances.
 
     \b
     Examples:
       reconciler output --json
-      reconciler output run.tickets_eval --json
+      reconciler output run.tickets_eval 'run.sweep*' --json
     """
-    from reconciler.model.errors import UsageError
+    from reconciler.surgery import chosen
     from reconciler.views.state_view import output_json, output_text
 
     project = open_project(session)
@@ -92,13 +97,10 @@ def output(session: Session, address: str | None, as_json: bool) -> None:
         snapshot = store.snapshot()
         store.close()
         known = sorted(snapshot.instances)
-        if address is not None and address not in known:
-            raise UsageError(_unknown(address, known))
         bought = [name for name in known if name in snapshot.current]
-        found = output_json(snapshot, [address] if address else bought)
-    elif address is not None:
-        raise UsageError(_unknown(address, []))
+        found = output_json(snapshot, chosen(addresses, known) if addresses else bought)
     else:
+        chosen(addresses, [])
         _tell_others(session, project)
     session.say(to_json(found) if as_json else output_text(found))
 
@@ -108,11 +110,3 @@ def _tell_others(session: Session, project: Project) -> None:
     others = project.other_workspaces()
     if others:
         session.warn([f"The database has other workspaces: {', '.join(others)}. Is the name right?"])
-
-
-def _unknown(address: str, known: list[str]) -> str:
-    from reconciler.dataframer.catalogue import close_names
-
-    near = close_names(address, known, cutoff=0.5)
-    guess = f" Did you mean {near[0]}?" if near else ""
-    return f"{address} is not recorded.{guess} Recorded: {', '.join(known[:20]) or 'nothing yet'}."

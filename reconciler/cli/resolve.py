@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import Duration, open_project
+from reconciler.cli.options import Duration, open_project, project_options
 from reconciler.cli.session import Session, pass_session
 
 
@@ -14,6 +14,7 @@ from reconciler.cli.session import Session, pass_session
 @click.option("--abandon", is_flag=True, help="Give it up; bought again only by rerun or --replace.")
 @click.option("--resubmit", is_flag=True, help="Nothing came of it; the next apply sends it again.")
 @click.option("--lock-timeout", type=Duration(), default=0.0, metavar="TIME", help="Wait so long for the state's lock.")
+@project_options
 @pass_session
 def resolve(
     session: Session, address: str, adopt: str | None, abandon: bool, resubmit: bool, lock_timeout: float

@@ -25,12 +25,22 @@ class Session:
 
     root: Path = field(default_factory=Path)
     state_url: str | None = None
+    environment: str | None = None
+    variables: tuple[str, ...] = ()  # NAME=VALUE
+    variable_files: tuple[Path, ...] = ()
     no_color: bool = False
     quiet: bool = False
 
     def colour(self, stream: IO[str]) -> bool:
         """Whether a stream gets colour: only a terminal does."""
         return not self.no_color and "NO_COLOR" not in os.environ and stream.isatty()
+
+    def width(self, stream: IO[str]) -> int | None:
+        """Where lines are broken: at a terminal's width, or at COLUMNS; a pipe gets whole lines."""
+        given = os.environ.get("COLUMNS", "")
+        if stream.isatty() or (given.isdecimal() and int(given) >= 40):
+            return max(shutil.get_terminal_size().columns, 40)
+        return None
 
     def say(self, text: str) -> None:
         """What was asked for, of any number of lines; always on standard output."""

@@ -1,4 +1,4 @@
-"""``reconciler state``: backups of the state, restoring one, and moving it (``cli.transfer``)."""
+"""``reconciler state``: backups and restoring; ``cli.transfer`` moves a state, ``cli.surgery`` changes addresses."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import Duration, open_project
+from reconciler.cli.options import Duration, open_project, project_options
 from reconciler.cli.session import Session, pass_session
+from reconciler.cli.surgery import list_, mv, rm, show
 from reconciler.cli.transfer import pull, push
 
 if TYPE_CHECKING:
@@ -20,16 +21,17 @@ _SHOWN = 20  # runs by name; more are counted
 
 @click.group()
 def state() -> None:
-    """Back up the state, restore a backup, move it elsewhere."""
+    """Look into the state, rename and forget addresses, back it up, restore a backup, move it elsewhere."""
 
 
-state.add_command(pull)
-state.add_command(push)
+for _command in (list_, show, mv, rm, pull, push):
+    state.add_command(_command)
 
 
 @state.command()
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Into this file, which must not exist.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@project_options
 @pass_session
 def backup(session: Session, out: Path | None, dry_run: bool) -> None:
     """Back the state up, also while others work on it. Backups that are made by hand are never dropped.
@@ -56,6 +58,7 @@ def backup(session: Session, out: Path | None, dry_run: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be restored and lost.")
 @click.option("--list", "as_list", is_flag=True, help="Only list the backups, newest first.")
 @click.option("--lock-timeout", type=Duration(), default=0.0, metavar="TIME", help="Wait so long for the state's lock.")
+@project_options
 @pass_session
 def restore(session: Session, file: Path | None, dry_run: bool, as_list: bool, lock_timeout: float) -> None:
     """Put a backup in the place of the state. Without FILE: the newest that was not made by a restore.
@@ -71,12 +74,13 @@ def restore(session: Session, file: Path | None, dry_run: bool, as_list: bool, l
     """
     from reconciler.safekeeping import restorable, restore
     from reconciler.views.paint import escape
+    from reconciler.views.times import local
 
     project = open_project(session)
     if as_list:
         for found in restorable(project):
             held = "unreadable" if found.attempts is None else f"{found.attempts:,} attempts"
-            session.say(escape(f"{found.at}  serial {found.serial}  {found.why}  {held}  {found.path}"))
+            session.say(escape(f"{local(found.at)}  serial {found.serial}  {found.why}  {held}  {found.path}"))
         return
     for line in _lines(restore(project, file, dry_run, lock_timeout), dry_run):
         session.say(escape(line))

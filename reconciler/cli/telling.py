@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any, Protocol
 
@@ -46,7 +47,8 @@ class PlainTelling:
 
     def plan(self, plan: Plan) -> None:
         """The plan as text."""
-        self._session.say(plan_text(plan, self._paint))
+        width = self._session.width(sys.stdout)
+        self._session.say(plan_text(plan, self._paint, width, quiet=self._session.quiet))
 
     def nothing(self, code: int) -> None:
         """The plan has said so."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from reconciler.cli.options import Duration, open_project
+from reconciler.cli.options import Duration, open_project, project_options
 from reconciler.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Into this file, which must not exist.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
+@project_options
 @pass_session
 def pull(session: Session, out: Path | None, dry_run: bool) -> None:
     """Write the whole state as text, for `state push` elsewhere.
@@ -59,6 +60,7 @@ def pull(session: Session, out: Path | None, dry_run: bool) -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--lock-timeout", type=Duration(), default=0.0, metavar="TIME", help="Wait so long for the state's lock.")
+@project_options
 @pass_session
 def push(session: Session, file: Path | None, dry_run: bool, lock_timeout: float) -> None:
     """Put a state that `state pull` wrote in the place of this one. Without FILE, or with -: from standard input.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import open_project
+from reconciler.cli.options import open_project, project_options
 from reconciler.cli.session import Session, pass_session
 
 
 @click.command()
 @click.argument("lock_id", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+@project_options
 @pass_session
 def unlock(session: Session, lock_id: str, yes: bool) -> None:
     """Break the state's lock, after showing who holds it. ID is that of the message which said that it is locked.
@@ -24,6 +25,7 @@ def unlock(session: Session, lock_id: str, yes: bool) -> None:
     """
     from reconciler.model.errors import UsageError
     from reconciler.views.paint import escape
+    from reconciler.views.times import local
     from state.errors import StateLockDiffers
 
     project = open_project(session)
@@ -36,7 +38,7 @@ def unlock(session: Session, lock_id: str, yes: bool) -> None:
             session.say(
                 escape(
                     f"The state is locked by {holder.user}@{holder.host}, process {holder.pid}, {holder.command!r},"
-                    f" since {holder.since} (lock {holder.lock_id})."
+                    f" since {local(holder.since)} (lock {holder.lock_id})."
                 )
             )
             if session.interactive and not yes and _answer() != "yes":

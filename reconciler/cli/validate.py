@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
+from reconciler.cli.options import given, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Every finding as JSON.")
+@project_options
 @click.pass_context
 @pass_session
 def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
@@ -26,7 +30,7 @@ def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
 
     runs = 0
     try:
-        desired = check_project(session.root)
+        desired = check_project(session.root, os.environ, given(session))
         diagnostics, runs = desired.diagnostics, len(desired.instances)
     except ConfigurationError as problem:
         diagnostics = problem.diagnostics

@@ -1,70 +1,55 @@
 """Stage 2: declarations to instances that still have to be validated.
 
-A declaration takes its file's ``[defaults]``, then those of reconciler.toml. Matrix, for_each, shards and variables
-expand here when they come; until then one declaration is one instance.
+A declaration takes its file's ``[defaults]``, then those of reconciler.toml. ``for_each``, ``matrix`` and
+``shard_size`` lay what an instance has of its own above it; without them one declaration is one instance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.config.findings import Finding, error
+from reconciler.config.layers import Declared, Layer, Values, in_force, laid_over
 from reconciler.config.load import Document, Loaded
+from reconciler.config.matrix import points
 from reconciler.config.positions import Lines, Path, locate
-from reconciler.model.address import NAME, Address, format_address
+from reconciler.config.variants import EXPANDING, WAYS, Variant, can_shard, keyed, name_of, shards
+from reconciler.model.address import NAME, format_address
+from reconciler.model.diagnostics import Severity
 
-SPEC_KEYS = ("spec", "spec_id", "spec_name")
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A table that contributes values: the declaration itself, or defaults."""
-
-    document: Document
-    path: Path
-    table: dict[str, Any]
+_NO_FIELDS = frozenset({*EXPANDING, "shard_size", "depends_on"})
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """One instance before validation; ``layers`` from the strongest to the weakest."""
+class Declaration:
+    """One ``[run.NAME]`` table: ``own`` holds all of it, ``variants`` what its instances have of their own."""
 
-    address: Address
-    layers: tuple[Layer, ...]
+    name: str
+    own: Layer
+    instances: tuple[Declared, ...]
+    broken: bool = False  # instances may be missing, because of an error that is told
 
-    def value(self, key: str) -> Any:
-        """The value in force, or None."""
-        layer = self.layer(key)
-        return None if layer is None else layer.table[key]
-
-    def layer(self, key: str) -> Layer | None:
-        """The layer that decides a key. The three ways to name a spec are one choice: the strongest that makes it."""
-        keys = SPEC_KEYS if key in SPEC_KEYS else (key,)
-        deciding = next((layer for layer in self.layers if any(name in layer.table for name in keys)), None)
-        return deciding if deciding is not None and key in deciding.table else None
-
-    def lifecycle(self) -> dict[str, Any]:
-        """Its lifecycle table, merged key by key."""
-        merged: dict[str, Any] = {}
-        for layer in reversed(self.layers):
-            merged |= layer.table.get("lifecycle", {})
-        return merged
+    @property
+    def is_keyed(self) -> bool:
+        """Whether each instance has a line of its own."""
+        return "for_each" in self.own.table
 
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """Every instance, and every defaults table that has to be validated on its own."""
+    """Every declaration, and every defaults table that has to be validated on its own."""
 
-    declared: tuple[Declared, ...]
+    declarations: tuple[Declaration, ...]
     defaults: tuple[Layer, ...]
     findings: tuple[Finding, ...]
 
 
 def expand(loaded: Loaded) -> Expanded:
-    """Merge declarations with their defaults, and refuse names that are given twice."""
+    """Merge declarations with their defaults, expand them, and refuse names that are given twice."""
     findings: list[Finding] = []
-    declared: list[Declared] = []
+    declarations: list[Declaration] = []
     seen: dict[str, Document] = {}
     defaults = {id(document): _defaults(document, findings) for document in loaded.documents}
     common = next((defaults[id(document)] for document in loaded.documents if document.is_root), ())
@@ -76,6 +61,7 @@ def expand(loaded: Loaded) -> Expanded:
             )
             continue
         weaker = common if document.is_root else (*defaults[id(document)], *common)
+        below = in_force(weaker)
         for name, table in runs.items():
             path: Path = ("run", name)
             problem = _problem(document, path, name, table, seen)
@@ -83,9 +69,60 @@ def expand(loaded: Loaded) -> Expanded:
                 findings.append(problem)
                 continue
             seen[name] = document
-            declared.append(Declared(format_address(name), (Layer(document, path, table), *weaker)))
+            declarations.append(_declaration(name, Layer(document, path, table), weaker, below, findings))
     tables = tuple(layer for layers in defaults.values() for layer in layers)
-    return Expanded(tuple(declared), tables, tuple(findings))
+    return Expanded(tuple(declarations), tables, tuple(findings))
+
+
+def _declaration(
+    name: str, own: Layer, weaker: tuple[Layer, ...], below: Values, findings: list[Finding]
+) -> Declaration:
+    fields = own.table
+    if not _NO_FIELDS.isdisjoint(fields):
+        fields = {key: value for key, value in fields.items() if key not in _NO_FIELDS}
+    base, layers = laid_over(below, fields), (own, *weaker)
+    variants, problems = _variants(own, base, layers)
+    findings.extend(problems)
+    broken = any(problem.severity is Severity.ERROR for problem in problems)
+    broken = broken or any(layer.document.broken for layer in layers)
+    if variants is None:
+        return Declaration(name, own, (Declared(format_address(name), layers, base),), broken=broken)
+    instances: list[Declared] = []
+    above: tuple[Layer, ...] | None = None
+    for variant in variants:
+        if variant.layers is not above:  # shards share all that they have
+            above, together = variant.layers, (*variant.layers, *layers)
+            values = laid_over(base, variant.values)
+        instances.append(Declared(format_address(name, variant.key), together, values))
+    broken = broken or (
+        "shard_size" in own.table and not can_shard(own.table["shard_size"], base.get("number_of_samples"))
+    )
+    return Declaration(name, own, tuple(instances), broken=broken)
+
+
+def _variants(own: Layer, base: Values, layers: tuple[Layer, ...]) -> tuple[Sequence[Variant] | None, list[Finding]]:
+    """What a declaration expands into; None for one that is one instance."""
+    ways = [key for key in WAYS if key in own.table]
+    if len(ways) > 1:
+        detail = f"{name_of(own)} has {' and '.join(ways)}; a declaration expands in one way."
+        path = (*own.path, ways[1])
+        return (), [error(own.document, path, "Two ways to expand", detail, "Keep one.", address=name_of(own))]
+    loose = [key for key in ("matrix_exclude", "matrix_include") if key in own.table and "matrix" not in own.table]
+    if loose:
+        detail = f"{loose[0]} belongs to a matrix, and {name_of(own)} has none."
+        return None, [
+            error(own.document, (*own.path, loose[0]), "A field without effect", detail, address=name_of(own))
+        ]
+    match ways:
+        case ["for_each"]:
+            return keyed(own)
+        case ["matrix"]:
+            return points(own)
+        case ["shard_size"]:
+            deciding = next((layer for layer in layers if "number_of_samples" in layer.table), None)
+            return shards(own, own.table["shard_size"], base.get("number_of_samples"), deciding)
+        case _:
+            return None, []
 
 
 def _defaults(document: Document, findings: list[Finding]) -> tuple[Layer, ...]:
@@ -93,7 +130,13 @@ def _defaults(document: Document, findings: list[Finding]) -> tuple[Layer, ...]:
     if not isinstance(table, dict):
         findings.append(error(document, ("defaults",), "Wrong type", "defaults must be a table.", "[defaults]"))
         return ()
-    return (Layer(document, ("defaults",), table),) if table else ()
+    fields: dict[str, Any] = {key: value for key, value in table.items() if key not in _NO_FIELDS}
+    for key in table:
+        if key in _NO_FIELDS:
+            detail = f"{key} belongs to a declaration, not to [defaults]."
+            fix = "Move it into [run.NAME]."
+            findings.append(error(document, ("defaults", key), "Key not allowed here", detail, fix, on_key=True))
+    return (Layer(document, ("defaults",), fields),) if fields else ()
 
 
 def _problem(document: Document, path: Path, name: str, table: object, seen: dict[str, Document]) -> Finding | None:

@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, get_args, get_type_hints
 
 from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from reconciler.config.load import Document
-from reconciler.config.models import PATTERN_WORDS, UNBOUNDED, ApplyTable, LifecycleTable, RunTable
+from reconciler.config.load import Document, Origin
+from reconciler.config.models import (
+    PATTERN_WORDS,
+    UNBOUNDED,
+    ApplyTable,
+    CountLimitTable,
+    LifecycleTable,
+    LimitsTable,
+    OwnTable,
+)
 from reconciler.config.positions import Lines, Path, Span, locate
+from reconciler.dataframer.fields import MAX_SAMPLES
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 
 _WORDS = {
@@ -26,6 +35,7 @@ _WORDS = {
     "string_type": "a text in quotes",
     "list_type": "a list",
     "dict_type": "a table",
+    "float_type": "a number",
 }
 
 
@@ -53,23 +63,47 @@ def warning(document: Document, path: Path, summary: str, detail: str, fix: str 
     return Finding(document, path, Severity.WARNING, summary, detail, fix, **more)
 
 
+def moved_to(finding: Finding, path: Path) -> Finding:
+    """The same problem at another place of the document."""
+    return replace(finding, path=path)
+
+
 def to_diagnostics(findings: Iterable[Finding]) -> list[Diagnostic]:
-    """With positions."""
+    """With positions. What follows from a reference that stands for nothing is left out: that was told already."""
     by_document: dict[int, list[Finding]] = defaultdict(list)
     for finding in findings:
-        by_document[id(finding.document)].append(finding)
+        if not finding.document.broken or not _prefixes(finding.path) & finding.document.broken:
+            by_document[id(finding.document)].append(finding)
     found: list[Diagnostic] = []
     for group in by_document.values():
         document = group[0].document
         spans, lines = locate(document.text, (finding.path for finding in group)), Lines(document.text)
-        found.extend(_diagnostic(finding, spans[finding.path], lines) for finding in group)
+        origins = {name: _origin(name, origin) for name, origin in document.origins.items()}
+        found.extend(_diagnostic(finding, spans[finding.path], lines, origins) for finding in group)
     return found
 
 
-def _diagnostic(finding: Finding, span: Span, lines: Lines) -> Diagnostic:
+def _diagnostic(finding: Finding, span: Span, lines: Lines, origins: Mapping[str, str]) -> Diagnostic:
     line, column = lines.at(span.key if finding.on_key else span.value)
     source = Source(finding.document.file, line, column)
-    return Diagnostic(finding.severity, finding.summary, finding.detail, finding.fix, finding.address, source)
+    written, detail = finding.document.references, finding.detail
+    if written and (places := _prefixes(finding.path) & written.keys()):
+        text = written[max(places, key=len)]
+        named = "".join(words for name, words in origins.items() if f"${{var.{name}}}" in text)
+        detail = f"{detail} It is written as {shown(text)}{named}."
+    return Diagnostic(finding.severity, finding.summary, detail, finding.fix, finding.address, source)
+
+
+def _origin(name: str, origin: Origin) -> str:
+    """Who gave a variable its value, in words."""
+    document, path = origin.document, origin.path
+    line, _ = (1, 1) if origin.words else Lines(document.text).at(locate(document.text, [path])[path].value)
+    return f"; {name} is given by {origin.words or f'{document.file}:{line}'}"
+
+
+def _prefixes(path: Path) -> set[Path]:
+    """A path, and what it lies in."""
+    return {path[:length] for length in range(1, len(path) + 1)}
 
 
 def check(
@@ -116,7 +150,8 @@ def _finding(
     # pydantic names the branch of a union after the key that holds one; the configuration's own keys are what is left.
     location = item["loc"]
     inside = tuple(part for n, part in enumerate(location) if n == 0 or location[n - 1] not in _UNIONS)
-    at, name = (*path, *inside), next((part for part in reversed(inside) if isinstance(part, str)), str(path[-1]))
+    at = (*path, *inside)
+    name = next(part for part in reversed(at) if isinstance(part, str))
     value = _value_at(table, inside)
     kind, context = item["type"], item.get("ctx", {})
     if name in _SECRETS or (len(inside) > 1 and inside[-2] in _SECRETS):
@@ -131,7 +166,7 @@ def _finding(
                 address=address,
             )
     if kind == "extra_forbidden":
-        place = ".".join(str(part) for part in at[:-1])
+        place = ".".join(part for part in at[:-1] if isinstance(part, str))
         names = _nested_names(inside) or known
         return error(
             document,
@@ -142,6 +177,9 @@ def _finding(
             address=address,
             on_key=True,
         )
+    if kind == "missing":
+        place = ".".join(part for part in at[:-1] if isinstance(part, str))
+        return error(document, at[:-1], "A key is missing", f"[{place}] has no {name}.", address=address)
     said = "" if value is None else f", not {shown(value)}"
     if kind == "literal_error":
         allowed = context["expected"].replace("'", '"')
@@ -158,11 +196,11 @@ def _finding(
     if kind == "string_pattern_mismatch":
         words = PATTERN_WORDS[context["pattern"]]
         return error(document, at, "Malformed value", f"{name} must be {words}{said}.", address=address)
-    if kind in ("string_too_short", "string_too_long"):
-        bound = "empty" if kind == "string_too_short" else f"longer than {context['max_length']} characters"
+    if kind in ("string_too_short", "string_too_long", "too_short"):
+        bound = "empty" if kind.endswith("too_short") else f"longer than {context['max_length']} characters"
         return error(document, at, "Malformed value", f"{name} must not be {bound}.", address=address)
     words = _WORDS.get(kind, item["msg"])
-    if kind == "int_type":
+    if kind in ("int_type", "float_type"):
         words = f"{words}, {_bounds(name, kind)}"
     return error(document, at, "Wrong type", f"{name} must be {words}{said}.", address=address)
 
@@ -173,7 +211,7 @@ _UNIONS = frozenset({"url", "spec_version", "resubmit_absent_after"})
 
 def _bounds(name: str, kind: str) -> str:
     """The allowed numbers of a key, in words; ``kind`` is pydantic's word for the mistake."""
-    for table in (RunTable, LifecycleTable, ApplyTable):
+    for table in (OwnTable, LifecycleTable, ApplyTable, LimitsTable, CountLimitTable):
         hint = get_type_hints(table, include_extras=True).get(name)
         for part in (hint, *get_args(hint)):
             bounds = next((item for item in get_args(part) if isinstance(item, FieldInfo)), None)
@@ -181,6 +219,7 @@ def _bounds(name: str, kind: str) -> str:
                 continue
             least = next(item.ge for item in bounds.metadata if isinstance(item, Ge))
             most = next((item.le for item in bounds.metadata if isinstance(item, Le)), UNBOUNDED)
+            most = MAX_SAMPLES if name == "number_of_samples" else most  # more only for shards to share
             open_ended = most == UNBOUNDED and kind != "less_than_equal"
             words = f"at least {least}" if open_ended else f"from {least} to {most}"
             return f'{words}, or "latest"' if name == "spec_version" else words

@@ -10,12 +10,13 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reconciler.config.positions import MULTILINE, STRINGS, Lines
+from reconciler.config.positions import Path as Keys
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.errors import ConfigurationError
 
@@ -36,16 +37,31 @@ _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)",
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One parsed file; ``file`` is its path relative to the project."""
+    """One parsed file; ``file`` is its path relative to the project. Of a table in which variables were substituted,
+    ``references`` has what is written there, ``origins`` who gave each variable its value, and ``broken`` the places
+    where that failed: told already.
+    """
 
     file: str
     text: str
     table: dict[str, Any]
+    references: Mapping[Keys, str] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    broken: frozenset[Keys] = frozenset()
 
     @property
     def is_root(self) -> bool:
         """Whether it is the project's reconciler.toml."""
         return self.file == ROOT_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who gave a variable its value: a place of a file, or, with ``words``, somebody else (``--var size``)."""
+
+    document: Document
+    path: Keys
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +71,23 @@ class Loaded:
     root: Path
     documents: tuple[Document, ...]
     diagnostics: tuple[Diagnostic, ...]
+    environment: Document | None = None  # environments/NAME.toml
+
+    @property
+    def top(self) -> Document | None:
+        """The project's reconciler.toml."""
+        return next((document for document in self.documents if document.is_root), None)
 
 
 def load(root: Path) -> Loaded:
-    """Read and parse a project. Raises ConfigurationError where there is none."""
-    top = root / ROOT_FILE
-    if not top.is_file():
-        raise ConfigurationError(
-            [
-                Diagnostic(
-                    Severity.ERROR,
-                    "No project here",
-                    f"{root} has no {ROOT_FILE}, which marks a project's root.",
-                    "Run `reconciler init` to write one, or name the project's folder with -C DIR.",
-                    source=Source(ROOT_FILE),
-                )
-            ]
-        )
+    """Read and parse a project; its environment is none yet. Raises ConfigurationError where there is no project."""
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
-    for path in _files(root):
+    for path in project_files(root):
         if isinstance(path, OSError):
-            diagnostics.append(_unreadable(Path(path.filename).relative_to(root).as_posix(), path))
+            diagnostics.append(unreadable(Path(path.filename).relative_to(root).as_posix(), path))
             continue
-        read = _read(path, path.relative_to(root).as_posix())
+        read = read_document(path, path.relative_to(root).as_posix())
         if isinstance(read, Document):
             documents.append(read)
         else:
@@ -86,11 +95,16 @@ def load(root: Path) -> Loaded:
     return Loaded(root, tuple(documents), tuple(diagnostics))
 
 
-def _files(root: Path) -> Iterator[Path | OSError]:
+def project_files(root: Path) -> Iterator[Path | OSError]:
     """The root file and every ``*.toml`` below runs/, sorted; links to folders are not followed. A folder that can't be
-    read is an error: what it declares would seem to be withdrawn.
+    read is an error: what it declares would seem to be withdrawn. Raises ConfigurationError where there is no project.
     """
-    yield root / ROOT_FILE
+    top = root / ROOT_FILE
+    if not top.is_file():
+        detail = f"{root} has no {ROOT_FILE}, which marks a project's root."
+        fix = "Run `reconciler init` to write one, or name the project's folder with -C DIR."
+        raise ConfigurationError([_error(ROOT_FILE, "No project here", detail, fix)])
+    yield top
     troubles: list[OSError] = []
     found: list[Path] = []
     for folder, folders, names in os.walk(root / "runs", onerror=troubles.append):
@@ -99,7 +113,8 @@ def _files(root: Path) -> Iterator[Path | OSError]:
     yield from sorted(found)
 
 
-def _read(path: Path, file: str) -> Document | Diagnostic:
+def read_document(path: Path, file: str) -> Document | Diagnostic:
+    """One file, or why it can't be read. ``file``: what it is called in messages."""
     try:
         file.encode()
     except UnicodeEncodeError:
@@ -108,10 +123,15 @@ def _read(path: Path, file: str) -> Document | Diagnostic:
     try:
         data = _bytes(path)
     except OSError as error:
-        return _unreadable(file, error)
+        return unreadable(file, error)
     if data is None:
         detail = "It is a folder, a pipe or a device."
         return _error(file, "The file can't be read", detail, "Only regular files are read; rename or remove it.")
+    return read_bytes(data, file)
+
+
+def read_bytes(data: bytes, file: str) -> Document | Diagnostic:
+    """The content of a file: at most 8 MiB of UTF-8."""
     if len(data) > MAX_BYTES:
         detail = "It has more than 8 MiB, which is the most."
         return _error(file, "The file is too large", detail, "Split it into several files below runs/.")
@@ -133,7 +153,8 @@ def _bytes(path: Path) -> bytes | None:
         return opened.read(MAX_BYTES + 1) if regular else None
 
 
-def _unreadable(file: str, error: OSError) -> Diagnostic:
+def unreadable(file: str, error: OSError) -> Diagnostic:
+    """What the operating system says of a file."""
     return _error(file, "The file can't be read", f"{error.strerror}.", "Check that it exists and its permissions.")
 
 

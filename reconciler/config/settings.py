@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from reconciler.config.environment import TABLES as ENVIRONMENT_TABLES
 from reconciler.config.findings import Finding, check, did_you_mean, error
+from reconciler.config.limits import read_limits
 from reconciler.config.load import Document, Loaded
 from reconciler.config.models import ApiTable, ApplyTable, SpecsTable, StateTable
 from reconciler.model.address import NAME
@@ -25,8 +27,8 @@ DEFAULT_KEY: Final = SecretRef("env", "DATAFRAMER_API_KEY")
 _LONGEST_SECRET: Final = 65_536
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MOST_FINDINGS: Final = 1_000  # beyond so many, nobody reads on
-_ROOT_KEYS = ("api", "state", "apply", "specs", "defaults", "run")
-_RUNS_KEYS = ("specs", "defaults", "run")
+_RUNS_KEYS = ("specs", "defaults", "run", "moved", "import")
+_ROOT_KEYS = ("api", "state", "apply", "limits", "variables", *_RUNS_KEYS)
 _TABLES: Final[dict[str, TypeAdapter[Any]]] = {
     "api": TypeAdapter(ApiTable),
     "state": TypeAdapter(StateTable),
@@ -55,6 +57,7 @@ class Settings:
     submit_rate: float = 0.0
     resubmit_absent_after: float | None = None
     limits: tuple[Limit, ...] = ()
+    environment: str | None = None  # the name that --env gave
 
     @property
     def emulated(self) -> bool:
@@ -64,7 +67,8 @@ class Settings:
     @property
     def default_state_url(self) -> str:
         """Where the state is when nobody says."""
-        return f"sqlite:///.reconciler/{'emulator/' if self.emulated else ''}state.db"
+        folder = self.environment or ("emulator" if self.emulated else "")
+        return f"sqlite:///.reconciler/{folder}{'/' if folder else ''}state.db"
 
 
 def seconds(duration: str) -> float:
@@ -97,24 +101,34 @@ def read_secret(ref: SecretRef, root: Path, environ: Mapping[str, str]) -> str:
 
 
 def read_settings(loaded: Loaded) -> tuple[Settings, list[Finding]]:
-    """The settings, as far as they are right, and what is wrong with them."""
+    """The settings, as far as they are right, and what is wrong with them. The environment's keys come first."""
     findings: list[Finding] = []
     for document in loaded.documents:
-        findings.extend(_unknown_tables(document))
-    root = next((document for document in loaded.documents if document.is_root), None)
-    if root is None:
-        return Settings(), findings
-    tables: dict[str, dict[str, Any]] = {}
-    for name, adapter in _TABLES.items():
-        found = check(adapter, root.table.get(name, {}), root, (name,), _KEYS[name], None)
-        findings.extend(found)
-        table = root.table.get(name, {})
-        bad = {finding.path[1] for finding in found if len(finding.path) > 1}
-        tables[name] = {key: table[key] for key in table if key not in bad} if isinstance(table, dict) else {}
-    broken = _rules(root, tables)
-    for finding in broken:
-        tables[str(finding.path[0])].pop(str(finding.path[1]), None)
-    return _settings(tables), [*findings, *broken]
+        findings += _unknown_tables(document, _ROOT_KEYS if document.is_root else _RUNS_KEYS)
+    sources = [document for document in (loaded.top, loaded.environment) if document is not None]
+    if loaded.environment is not None:
+        findings += _unknown_tables(loaded.environment, ENVIRONMENT_TABLES)
+    tables: dict[str, dict[str, Any]] = {name: {} for name in _TABLES}
+    for document in sources:
+        found = [item for name in _TABLES for item in _check_table(document, name)]
+        bad = {finding.path[:2] for finding in found}
+        own = {
+            name: {key: value for key, value in table.items() if (name, key) not in bad}
+            for name in _TABLES
+            if isinstance(table := document.table.get(name, {}), dict)
+        }
+        broken = _rules(document, own)
+        findings += [*found, *broken]
+        bad = {finding.path[:2] for finding in broken}
+        for name, table in own.items():
+            tables[name] |= {key: value for key, value in table.items() if (name, key) not in bad}
+    limits, more = read_limits(sources)
+    environment = None if loaded.environment is None else PurePath(loaded.environment.file).stem
+    return replace(_settings(tables), limits=limits, environment=environment), [*findings, *more]
+
+
+def _check_table(document: Document, name: str) -> list[Finding]:
+    return check(_TABLES[name], document.table.get(name, {}), document, (name,), _KEYS[name], None)
 
 
 def read_aliases(loaded: Loaded) -> tuple[dict[str, str], list[Finding]]:
@@ -140,8 +154,7 @@ def read_aliases(loaded: Loaded) -> tuple[dict[str, str], list[Finding]]:
     return aliases, findings
 
 
-def _unknown_tables(document: Document) -> list[Finding]:
-    known = _ROOT_KEYS if document.is_root else _RUNS_KEYS
+def _unknown_tables(document: Document, known: Sequence[str]) -> list[Finding]:
     found: list[Finding] = []
     for key in document.table:
         if key not in known and len(found) < MOST_FINDINGS:
@@ -151,19 +164,20 @@ def _unknown_tables(document: Document) -> list[Finding]:
     return found
 
 
-def _rules(root: Document, tables: dict[str, dict[str, Any]]) -> list[Finding]:
+def _rules(root: Document, tables: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """What is wrong with values of the right type. ``tables``: those of this document."""
     found: list[Finding] = []
-    base_url = tables["api"].get("base_url")
+    api, state = tables.get("api", {}), tables.get("state", {})
+    base_url = api.get("base_url")
     if base_url is not None and (problem := base_url_problem(base_url)):
         fix = 'Write base_url = "https://…", "http://127.0.0.1:PORT" or "emulator".'
         found.append(error(root, ("api", "base_url"), "Service address not allowed", problem, fix))
-    if seconds(tables["api"].get("timeout", "60s")) <= 0:
+    if seconds(api.get("timeout", "60s")) <= 0:
         found.append(error(root, ("api", "timeout"), "Value out of bounds", "timeout must be more than 0s."))
-    for table, key in (("api", "api_key"), ("state", "url")):
-        ref = tables[table].get(key)
+    for table, key, ref in (("api", "api_key", api.get("api_key")), ("state", "url", state.get("url"))):
         if isinstance(ref, dict) and len(ref) != 1:
             found.append(error(root, (table, key), "A secret must be a reference", f"{key} needs one of env and file."))
-    url = tables["state"].get("url")
+    url = state.get("url")
     if isinstance(url, str) and holds_password(url):
         fix = 'Write url = { env = "RECONCILER_STATE_URL" }, or leave the password to ~/.pgpass or PGPASSWORD.'
         detail = "The address of the state holds a password; secrets are not written into files."

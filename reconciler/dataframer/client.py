@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.dataframer import wirelog
 from reconciler.dataframer.advice import with_advice
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Outcome, Reply, judge_create, retry_after
 from reconciler.dataframer.parse import parse_json, parse_run, parse_spec, service_words, usable_id
@@ -201,7 +202,9 @@ class Client:
                 break
             if attempt + 1 < _READ_TRIES:
                 asked = None if isinstance(reply, NoAnswer) else retry_after(reply.headers)
-                self._sleep(asked if asked is not None else random.uniform(0.5, 1.0) * 0.5 * 2**attempt)
+                seconds = asked if asked is not None else random.uniform(0.5, 1.0) * 0.5 * 2**attempt
+                wirelog.again(method, path, attempt + 2, _READ_TRIES, seconds, asked is not None)
+                self._sleep(seconds)
         if isinstance(reply, NoAnswer):
             raise ServiceUnreachable(f"{method} {path}: {reply.error}: {reply.message}. Check the network and base_url")
         return reply

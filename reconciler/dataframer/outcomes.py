@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from enum import Enum
 from typing import Final
 
@@ -143,14 +144,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "").strip()
     if text.isdecimal():
         return min(float(text), MAX_WAIT_SECONDS)
-    until, now = _http_date(text), _http_date(headers.get("date", ""))
+    until, now = http_date(text), http_date(headers.get("date", ""))
     if until is None or now is None:
         return None
     return min(max(until - now, 0.0), MAX_WAIT_SECONDS)
 
 
-def _http_date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
+    """Seconds since the epoch of a time in a header; None for what is no time."""
     try:
-        return email.utils.parsedate_to_datetime(text).timestamp()
+        parsed = email.utils.parsedate_to_datetime(text)
+        # The old C form and "-0000" name no zone; a time of HTTP is in UTC, wherever this machine stands.
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):  # what the parser raises for the oddest of texts
         return None

@@ -7,7 +7,6 @@ answered here: reads are cut at the deadline, and httpcore's ``trace`` extension
 
 from __future__ import annotations
 
-import logging
 import ssl
 import threading
 import time
@@ -22,12 +21,12 @@ import httpcore
 import httpx
 
 from reconciler import __version__
+from reconciler.dataframer import wirelog
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
 
 MOST_BYTES = 2**20  # of an answer's body, once unpacked, where the caller names no other bound
 _SHORTEST_SECRET: Final = 8  # bytes; a shorter one may be a part of anything
 _CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
-_log = logging.getLogger("reconciler.http")
 _deadline = threading.local()  # .at: monotonic time at which this thread's exchange ends
 
 
@@ -119,10 +118,11 @@ class HttpTransport:
         before_first_byte: Callable[[], None] | None = None,
     ) -> Reply:
         """See :class:`Transport`."""
-        sent = False
+        sent = opened = False
 
         def trace(name: str, info: dict[str, Any]) -> None:
-            nonlocal sent
+            nonlocal sent, opened
+            opened = opened or name == "connection.connect_tcp.started"
             if not name.endswith("send_request_headers.started"):
                 return
             request = info.get("request")
@@ -147,11 +147,13 @@ class HttpTransport:
                 body = self._without_secrets(_read(response, most_bytes))
             answered = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
-            request_id = answered.get("x-request-id", "")
-            _log.info("%s %s: %s, %.0f ms %s", method, path, response.status_code, elapsed * 1000, request_id)
+            known_as = self._without_secrets(wirelog.request_id(answered).encode()).decode("utf-8", "replace")
+            wirelog.answered(method, path, response.status_code, elapsed, known_as)
+            size = int(response.request.headers.get("content-length", "0"))
+            wirelog.sizes(method, path, size, response.num_bytes_downloaded, len(body), opened)
             return Answer(response.status_code, answered, body, elapsed)
         except TRANSPORT_ERRORS as error:
-            _log.info("%s %s: %s, %s", method, path, type(error).__name__, "sent" if sent else "not sent")
+            wirelog.failed(method, path, error, sent, time.monotonic() - started)
             return NoAnswer(sent, type(error).__name__, f"{str(error) or 'no details'} ({self._base_url})")
         finally:
             _deadline.at = None

@@ -45,14 +45,22 @@ def matching(pattern: str, known: Collection[str]) -> list[str]:
         return [wanted]
     if "*" not in wanted and "?" not in wanted:
         return [address for address in known if address.startswith(f"{wanted}[")] if "[" not in wanted else []
-    parts = {"*": ".*", "?": "."}
-    glob = re.compile("".join(parts.get(char) or re.escape(char) for char in wanted), re.DOTALL)
+    glob = _compiled(wanted)
     return [address for address in known if glob.fullmatch(address)]
 
 
+def _compiled(glob: str) -> re.Pattern[str]:
+    """Each part between stars is taken where it comes first, and never looked for again: no glob takes long."""
+    first, *parts = ("".join("." if char == "?" else re.escape(char) for char in part) for part in glob.split("*"))
+    *within, last = parts or [""]
+    rest = "".join(f"(?>.*?{part})" for part in within) + f".*{last}" if parts else ""
+    return re.compile(first + rest, re.DOTALL)
+
+
 def nearest(pattern: str, known: Iterable[str]) -> str:
-    """`` Did you mean X?`` for the known address that is most like a pattern, or an empty text."""
+    """`` Did you mean X?`` for the known address, or declaration, that is most like a pattern; or an empty text."""
     import difflib
 
-    near = difflib.get_close_matches(spelled(pattern), list(known), n=1, cutoff=0.5)
+    names = dict.fromkeys(name for address in known for name in (address.partition("[")[0], address))
+    near = difflib.get_close_matches(spelled(pattern), names, n=1, cutoff=0.5)
     return f" Did you mean {near[0]}?" if near else ""

@@ -8,6 +8,8 @@ from typing import Any
 
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Diagnostic, Source, errors
+from reconciler.model.limits import Level, LimitResult
+from reconciler.model.money import Estimate, total
 from reconciler.model.request import Lifecycle, Request, SecretRef, canonical_json, normal, sha256
 from reconciler.model.run import FINAL, Spec
 
@@ -23,9 +25,12 @@ class Kind(StrEnum):
     DELETE = "delete"
     REUSE = "reuse"
     UPDATE = "update"
+    MOVE = "move"
+    IMPORT = "import"
 
 
 BUYING = frozenset({Kind.CREATE, Kind.REPLACE, Kind.RETRY})
+_DISPLACING = frozenset({Kind.REPLACE, Kind.REUSE, Kind.IMPORT})  # another run takes the place of the subject
 
 
 class StatusClass(StrEnum):
@@ -55,7 +60,7 @@ class FieldChange:
     field: str
     before: Any
     after: Any
-    origin: str = "sent"  # "sent" | "reported" | "unknown"
+    origin: str = "sent"  # "sent" | "reported" | "unknown" | "recorded"
 
     def __post_init__(self) -> None:
         for name in ("before", "after"):  # frozen to the leaves, also when read back from JSON
@@ -100,8 +105,12 @@ class Action:
     secrets: tuple[tuple[str, SecretRef], ...] = ()  # references only
     spec_content: str = ""  # digest of the spec's content, where a run is bought
     subject: Progress | None = None  # the run that is stopped, displaced, forgotten or deleted
-    reused_run: str | None = None
+    reused_run: str | None = None  # of a reuse: an older run of the address; of an import: the run to adopt
     deposed: bool = False  # the subject is not current any more: an owed cancel
+    moved_from: Address | None = None  # of a move: what the address was called
+    depends_on: tuple[Address, ...] = ()  # what has to SUCCEED before a purchase is submitted, and has not yet
+    wave: int = 1  # purchases of a wave wait for those of earlier ones
+    estimate: Estimate | None = None  # of a purchase; None: nothing is known of its cost
 
     @property
     def buys(self) -> bool:
@@ -112,7 +121,12 @@ class Action:
     def stops(self) -> bool:
         """Whether a working run is cancelled, or a run deleted."""
         working = self.precondition.status is StatusClass.WORKING
-        return self.kind in (Kind.CANCEL, Kind.DELETE) or (self.kind in (Kind.REPLACE, Kind.REUSE) and working)
+        return self.kind in (Kind.CANCEL, Kind.DELETE) or (self.kind in _DISPLACING and working)
+
+    @property
+    def displaces(self) -> bool:
+        """Whether a working run has to be cancelled once another one has its address."""
+        return self.kind in _DISPLACING and self.stops
 
     @property
     def stops_first(self) -> bool:
@@ -136,6 +150,7 @@ class Action:
                     "precondition": [self.precondition.run_id, self.precondition.status],
                     "run": self.subject.run_id if self.subject else None,
                     "reused": self.reused_run,
+                    "moved_from": self.moved_from,
                 }
             )
         )
@@ -201,7 +216,7 @@ class Unmet:
     """An address that is not as declared, and for which nothing will be done by itself."""
 
     address: Address
-    kind: str  # "unknown" | "failed" | "canceled" | "abandoned" | "short" | "gone"
+    kind: str  # "unknown" | "failed" | "canceled" | "abandoned" | "short" | "gone" | "deferred"
     reason: str
     source: Source | None = None
     run_id: str | None = None
@@ -235,6 +250,8 @@ class Plan:
     diagnostics: tuple[Diagnostic, ...] = ()
     heading: tuple[str, ...] = ()  # what a reader must know first
     specs: tuple[Spec, ...] = ()  # fetched for this plan; remembered when it is applied
+    limits: tuple[LimitResult, ...] = ()
+    mode: str = "normal"  # "normal" | "destroy" | "refresh-only"
 
     @property
     def valid(self) -> bool:
@@ -248,8 +265,20 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Hash of the sorted action digests and (later) the limits."""
-        return sha256(canonical_json({"actions": sorted(action.digest for action in self.actions), "limits": []}))
+        """Hash of the sorted action digests and the limits, as they are declared."""
+        actions = sorted(action.digest for action in self.actions)
+        limits = sorted([item.limit.name, item.limit.value, item.limit.level] for item in self.limits)
+        return sha256(canonical_json({"actions": actions, "limits": limits}))
+
+    @property
+    def exceeded(self) -> tuple[LimitResult, ...]:
+        """The limits that forbid applying it, those that may be overridden included."""
+        return tuple(item for item in self.limits if not item.passed and item.limit.level is not Level.ADVISORY)
+
+    @property
+    def cost(self) -> Estimate | None:
+        """What all purchases may cost; None where that is unknown for one of them."""
+        return total(action.estimate for action in self.actions if action.buys)
 
     @property
     def samples(self) -> int:

@@ -37,6 +37,7 @@ class Diagnostic:
     fix: str = ""
     address: str | None = None
     source: Source | None = None
+    proposal: tuple[str, ...] = ()  # lines of TOML to be copied as they are
 
 
 def errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -6,6 +6,7 @@
     ├── ConfigurationError     the project's files: carries diagnostics
     ├── UsageError             the command line asks for what can't be
     ├── PlanError              the plan has errors; nothing was done: carries the plan's diagnostics
+    ├── LimitExceeded          a limit of the project forbids the plan; nothing was done
     ├── PlanOutdated           a saved plan no longer holds
     ├── SecretError            a referenced secret is not there
     ├── DownloadError          files of a run can't be had, or not be put where they belong
@@ -19,9 +20,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.limits import Level, LimitResult
 
 
 class ReconcilerError(Exception):
@@ -44,6 +46,20 @@ class PlanError(_WithDiagnostics):
 
 class UsageError(ReconcilerError):
     """The command line asks for what can't be."""
+
+
+class LimitExceeded(ReconcilerError):
+    """A limit forbids the plan."""
+
+    def __init__(self, exceeded: Sequence[LimitResult]) -> None:
+        said = "; ".join(f"{item.limit.name} ({item.limit.level.value}): {item.found}" for item in exceeded)
+        soft = [item.limit.name for item in exceeded if item.limit.level is Level.SOFT]
+        way = (
+            f"Whoever may let it pass says so: {' '.join(f'--override {name}' for name in soft)} --reason TEXT"
+            if len(soft) == len(exceeded)
+            else "Buy less, or change [limits] in reconciler.toml, which is reviewed like any change"
+        )
+        super().__init__(f"A limit forbids this plan. {said}. {way}. Nothing was done.")
 
 
 class PlanOutdated(ReconcilerError):

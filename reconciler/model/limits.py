@@ -24,3 +24,20 @@ class Limit:
     value: int | float | tuple[str, ...]
     level: Level = Level.HARD
     source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitResult:
+    """What a limit says of a plan. ``found``: what the plan has, in words."""
+
+    limit: Limit
+    passed: bool
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A person lets a plan pass one soft limit, and says why."""
+
+    name: str
+    reason: str

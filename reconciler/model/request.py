@@ -137,6 +137,6 @@ class Instance:
         return self.address[4:].partition("[")[0]
 
 
-def by_address(instances: Iterable[Instance]) -> dict[Address, Instance]:
+def by_address(instances: Iterable[Instance]) -> dict[str, Instance]:
     """Instances by address."""
     return {instance.address: instance for instance in instances}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,15 +10,18 @@ from reconciler import safekeeping
 from reconciler.applying.apply import apply
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.rescue import Rescued
+from reconciler.applying.rows import override_digest
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Settler
 from reconciler.applying.submission import Pace
 from reconciler.applying.tools import Options, Tools
 from reconciler.clock import now
 from reconciler.guards import guard_of, note_project, refuse_vanishing_state
+from reconciler.model.address import nearest
 from reconciler.model.changes import Plan
-from reconciler.model.errors import PlanError, PlanOutdated
+from reconciler.model.errors import LimitExceeded, PlanError, PlanOutdated, UsageError
 from reconciler.model.events import Event, Report, Told
+from reconciler.model.limits import Level, Override
 from reconciler.model.run import is_final
 from reconciler.project import Project
 from reconciler.wiring import Books, books, rescue
@@ -35,6 +38,7 @@ class ApplyOptions:
     parallelism: int | None = None
     wait_seconds: float | None = None
     lock_seconds: float = 0.0
+    overrides: tuple[Override, ...] = ()
 
 
 def apply_plan(
@@ -46,6 +50,7 @@ def apply_plan(
 ) -> Report:
     """Perform a plan. Errors: PlanError, PlanOutdated, StateError, ServiceError, SecretError, UsageError."""
     refuse_errors(approved)
+    refuse_limits(project, approved, options.overrides)
     settings = project.settings
     refuse_vanishing_state(project)
 
@@ -74,7 +79,10 @@ def apply_plan(
         note_project(project, snapshot, recorder)
         unknown = bool(snapshot.open or opened.rescue.waiting(meta.lineage))
         wait, lock = options.wait_seconds, options.lock_seconds
-        return apply(approved, tools, Options(pace, settings.max_active, wait, lock, unknown=unknown))
+        exceeded = {item.limit.name for item in approved.exceeded}
+        overrides = tuple(override for override in options.overrides if override.name in exceeded)
+        how = Options(pace, settings.max_active, wait, lock, unknown=unknown, overrides=overrides)
+        return apply(approved, tools, how)
 
 
 def _saving(opened: Books, lineage: str) -> Callable[[AttemptRecord, str], str]:
@@ -112,6 +120,33 @@ def refuse_errors(made: Plan) -> None:
     """A plan with errors can't be applied. Raises PlanError."""
     if not made.valid:
         raise PlanError(made.diagnostics)
+
+
+def refuse_limits(project: Project, made: Plan, overrides: Collection[Override]) -> None:
+    """A plan over a limit can't be applied, unless each such limit is soft and overridden, now or when the same plan
+    was begun. Raises LimitExceeded; UsageError for an override of what is no limit; PlanOutdated where the limits are
+    not those that the plan was made under.
+    """
+    declared = {limit.name: (limit.value, limit.level) for limit in project.settings.limits}
+    held = {item.limit.name: (item.limit.value, item.limit.level) for item in made.limits}
+    if declared != held:
+        raise PlanOutdated("The project's [limits] are not those that the plan was made under. Plan again.")
+    for override in overrides:
+        if override.name not in declared:
+            raise UsageError(
+                f"--override {override.name}: [limits] has no such limit.{nearest(override.name, declared)}"
+            )
+    if not made.exceeded:
+        return
+    passed = {override.name for override in overrides}
+    store = project.open_state_if_any()
+    if store is not None:
+        begun = {record.action_digest for record in store.plan_actions(made.plan_id)}
+        passed |= {item.limit.name for item in made.exceeded if override_digest(item.limit.name) in begun}
+        store.close()
+    left = [item for item in made.exceeded if item.limit.level is Level.HARD or item.limit.name not in passed]
+    if left:
+        raise LimitExceeded(left)
 
 
 def has_unsettled(project: Project) -> bool:

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
 
 from reconciler.applying.settle import foresee
 from reconciler.applying.settling import Verdict, outlook
 from reconciler.clock import now
 from reconciler.dataframer.client import Client, Listing
 from reconciler.guards import guard_of, refuse_others_workspace, refuse_vanishing_state
-from reconciler.model.changes import Action, Plan
+from reconciler.model.changes import Action, Kind, Outlook, Plan
 from reconciler.model.diagnostics import Diagnostic, Severity
-from reconciler.model.errors import UsageError
-from reconciler.planning.diff import diff, needs_history
+from reconciler.model.request import Instance, by_address
+from reconciler.planning.decide import Wishes, decide
+from reconciler.planning.diff import Decisions, Recorded, needs_history
+from reconciler.planning.drift import drifted
+from reconciler.planning.estimate import CONSIDERED, estimator
+from reconciler.planning.imports import Adoptions, adopt, due
+from reconciler.planning.moves import Moves, move
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
+from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
+from reconciler.views.times import local
 from reconciler.wiring import examiner, rescue
 from state.errors import StateMissing
-from state.records import Meta, Phase, Snapshot
+from state.records import AttemptRecord, Meta, Phase, Snapshot
 from state.store import Store
+
+
+class Mode(StrEnum):
+    """What a plan is for."""
+
+    NORMAL = "normal"
+    DESTROY = "destroy"  # as if every declaration were gone
+    REFRESH_ONLY = "refresh-only"  # what the service says otherwise than the state; no action
 
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What a plan may ask. ``ask_service``: list runs and specs; ``offline``: say so, and use no key."""
+    """What a plan may ask. ``ask_service``: list runs and specs; ``offline``: say so, and use no key. ``replace``,
+    ``target`` and ``exclude`` hold patterns of addresses.
+    """
 
+    mode: Mode = Mode.NORMAL
     replace: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    allow_duplicates: bool = False
     ask_service: bool = True
     offline: bool = False
 
 
 def make_plan(project: Project, options: PlanOptions) -> Plan:
     """Plan: takes no lock, writes nothing. Errors: StateError, ServiceError, SecretError, UsageError."""
-    _check_addresses(project, options.replace)
+    declared = [instance.address for instance in project.desired.instances]
+    replaced = frozenset(chosen("--replace", options.replace, dict.fromkeys(declared)))
     store: Store | None = None
     others: tuple[str, ...] = ()
     try:
@@ -46,7 +70,7 @@ def make_plan(project: Project, options: PlanOptions) -> Plan:
             refuse_vanishing_state(project)
     client = None if options.offline else project.connect()
     try:
-        return _Planning(project, options, store, client, others).run()
+        return _Planning(project, options, replaced, store, client, others).run()
     finally:
         if store is not None:
             store.close()
@@ -56,64 +80,112 @@ def make_plan(project: Project, options: PlanOptions) -> Plan:
 
 class _Planning:
     def __init__(
-        self, project: Project, options: PlanOptions, store: Store | None, client: Client | None, others: Sequence[str]
+        self,
+        project: Project,
+        options: PlanOptions,
+        replaced: frozenset[str],
+        store: Store | None,
+        client: Client | None,
+        others: Sequence[str],
     ) -> None:
         self._project = project
         self._options = options
+        self._replaced = replaced
         self._store = store
         self._client = client
         self._asked = client if options.ask_service else None
         self._others = others  # workspaces that are there, where ours is not
+        self._at = now()
 
     def run(self) -> Plan:
-        options, store = self._options, self._store
-        at = now()
-        snapshot = store.snapshot() if store else _no_state(self._project.settings.base_url)
-        refuse_others_workspace(self._project, snapshot)
-        read = snapshot
-        observed = refresh(self._asked, snapshot, at) if self._asked else Observed(at)
-        specs = remembered(snapshot.specs, observed.listed or ())
-        instances, specs, found = resolved(self._client, specs, self._project.desired.instances)
-        found += self._project.desired.diagnostics
-        found += observed.diagnostics
+        options, store, desired = self._options, self._store, self._project.desired
+        read = store.snapshot() if store else _no_state(self._project.settings.base_url)
+        refuse_others_workspace(self._project, read)
+        observed = refresh(self._asked, read, self._at) if self._asked else Observed(self._at)
+        specs = remembered(read.specs, observed.listed or ())
+        wanted = desired.instances if options.mode is Mode.NORMAL else ()
+        instances, specs, found = resolved(self._client, specs, wanted)
+        found += [*desired.diagnostics, *observed.diagnostics]
         busy = store is not None and store.holder() is not None
-        opened = snapshot.open
-        snapshot, verdicts = self._foresee(snapshot, observed, busy)
-        resubmits = self._project.settings.resubmit_absent_after is not None
-        foreseen = {a: outlook(opened[a], verdict, resubmits=resubmits) for a, verdict in verdicts.items()}
-        recorded = lay_over(snapshot, (), observed, busy, foreseen)
-        needy = [*needs_history(instances, recorded, options.replace), *(owed.address for owed in snapshot.owed)]
-        history = store.attempts(needy) if store and needy else []
-        if history:
-            recorded = lay_over(snapshot, history, observed, busy, foreseen)
-        wanted: list[str] = []
-        if self._asked and needy:
-            asking = set(needy)
-            wanted = unanswered([item for item in instances if item.address in asking], recorded, observed)
-        if self._asked and wanted:
-            observed = fetch(self._asked, observed, wanted)
-            recorded = lay_over(snapshot, history, observed, busy, foreseen)
-        decisions = diff(instances, recorded, options.replace)
+        moves = move(read, desired.moved if options.mode is Mode.NORMAL else ())
+        snapshot, verdicts, foreseen = self._foresee(moves.snapshot, observed, busy)
+        laid = partial(lay_over, busy=busy, foreseen=foreseen)
+        recorded, observed = self._recorded(instances, moves, snapshot, observed, laid)
+        if options.mode is Mode.REFRESH_ONLY:
+            drift = Decisions((), (), (), drifted(read.current, recorded), ())
+            decisions = select(drift, instances, recorded.instances, options.target, options.exclude)
+        else:
+            adoptions = self._adoptions(instances, moves, recorded)
+            wishes = Wishes(self._replaced, options.target, options.exclude, options.allow_duplicates)
+            decisions, forbidding = decide(instances, recorded, moves, adoptions, wishes)
+            found += forbidding
         found += self._untracked(decisions.actions, observed, verdicts.values(), read)
         found += self._rescued(read.meta.lineage)
+        buying = [action.after.spec_id for action in decisions.actions if action.buys and action.after]
         if self._client is not None:
-            spec_ids = [a.after.spec_id for a in decisions.actions if a.buys and a.after]
-            specs, unknown = fetch_specs(self._client, specs, spec_ids)
+            specs, unknown = fetch_specs(self._client, specs, buying)
             found += unknown
-        base_url, meta = self._project.settings.base_url, read.meta if store else None
-        where = self._project.desired.where
-        around = Circumstances(base_url, at, self._asked is not None, meta, where, self._heading(busy))
+        finished = store.newest_runs(CONSIDERED) if store and buying else ()
+        around = Circumstances(
+            base_url=self._project.settings.base_url,
+            timestamp=self._at,
+            refreshed=self._asked is not None,
+            meta=read.meta if store else None,
+            where=desired.where,
+            heading=self._heading(busy),
+            limits=self._project.settings.limits,
+            mode=options.mode,
+            estimate=estimator(finished),
+        )
         return plan(instances, decisions, specs, found, around)
 
-    def _foresee(self, snapshot: Snapshot, observed: Observed, busy: bool) -> tuple[Snapshot, dict[str, Verdict]]:
+    def _recorded(
+        self,
+        instances: Sequence[Instance],
+        moves: Moves,
+        snapshot: Snapshot,
+        observed: Observed,
+        laid: Callable[[Snapshot, Iterable[AttemptRecord], Observed], Recorded],
+    ) -> tuple[Recorded, Observed]:
+        """The recorded side, with the history where it matters and what only single GETs can answer."""
+        store, recorded = self._store, laid(snapshot, (), observed)
+        needy = [*needs_history(instances, recorded, self._replaced), *(owed.address for owed in snapshot.owed)]
+        history = moves.history(store.attempts(moves.addresses(needy))) if store and needy else []
+        if history:
+            recorded = laid(snapshot, history, observed)
+        asking = set(needy)
+        if self._asked and needy:
+            wanted = unanswered([item for item in instances if item.address in asking], recorded, observed)
+            if wanted:
+                observed = fetch(self._asked, observed, wanted)
+                recorded = laid(snapshot, history, observed)
+        return recorded, observed
+
+    def _adoptions(self, instances: Sequence[Instance], moves: Moves, recorded: Recorded) -> Adoptions:
+        """The runs of the ``[[import]]`` blocks that are not done, each fetched."""
+        blocks = self._project.desired.imports if self._options.mode is Mode.NORMAL else ()
+        run_ids = [block.run_id for block in blocks]
+        owners = moves.history(self._store.attempts_of_runs(run_ids)) if self._store and run_ids else []
+        adoptions = due(blocks, owners)
+        if self._asked is None or not adoptions.blocks:
+            return adoptions
+        runs = {block.run_id: self._asked.get_run(block.run_id) for block in adoptions.blocks.values()}
+        return adopt(adoptions, by_address(instances), recorded, runs, self._at)
+
+    def _foresee(
+        self, snapshot: Snapshot, observed: Observed, busy: bool
+    ) -> tuple[Snapshot, dict[str, Verdict], dict[str, Outlook]]:
         """What will become of unknown submissions, as an apply would settle them now; in memory. By address."""
         if self._asked is None or self._store is None or not snapshot.open or observed.listed is None:
-            return snapshot, {}
+            return snapshot, {}, {}
         ours = {a: attempt for a, attempt in snapshot.open.items() if not (busy and attempt.phase is Phase.SENDING)}
         looking = examiner(self._project, self._store, self._asked)
         looking.patience = replace(looking.patience, lists=1)  # one list must do for a forecast
         verdicts = looking.examine(replace(snapshot, open=ours), Listing(observed.listed, None))
-        return foresee(snapshot, verdicts), {a: verdicts[attempt.attempt_id] for a, attempt in ours.items()}
+        found = {address: verdicts[attempt.attempt_id] for address, attempt in ours.items()}
+        resubmits = self._project.settings.resubmit_absent_after is not None
+        foreseen = {a: outlook(ours[a], verdict, resubmits=resubmits) for a, verdict in found.items()}
+        return foresee(snapshot, verdicts), found, foreseen
 
     def _untracked(
         self, actions: Sequence[Action], observed: Observed, verdicts: Collection[Verdict], read: Snapshot
@@ -124,6 +196,7 @@ class _Planning:
         spoken_for = {
             run.id for verdict in verdicts for run in (*verdict.candidates, *([verdict.run] if verdict.run else []))
         }
+        spoken_for |= {action.reused_run for action in actions if action.kind is Kind.IMPORT and action.reused_run}
         guard = guard_of(self._store, self._asked, read)
         return guard(actions, Listing(observed.listed, None), spoken_for) if guard else []
 
@@ -141,6 +214,10 @@ class _Planning:
 
     def _heading(self, busy: bool) -> tuple[str, ...]:
         heading = []
+        if self._options.mode is Mode.DESTROY:
+            heading.append("To destroy: everything that is recorded is to end, as if nothing were declared.")
+        if self._options.mode is Mode.REFRESH_ONLY:
+            heading.append("Refresh only: what the service says otherwise than the state records; nothing is planned.")
         if self._options.offline:
             heading.append("Offline: the service was not asked; runs are taken as they were recorded.")
         elif self._asked is None:
@@ -153,19 +230,10 @@ class _Planning:
         holder = self._store.holder() if self._store and busy else None
         if holder is not None:
             who = f"{holder.user}@{holder.host}, process {holder.pid}"
-            heading.append(f"An apply is at work ({who}, since {holder.since}): what it does may change this plan.")
+            heading.append(
+                f"An apply is at work ({who}, since {local(holder.since)}): what it does may change this plan."
+            )
         return tuple(heading)
-
-
-def _check_addresses(project: Project, addresses: Collection[str]) -> None:
-    from reconciler.dataframer.catalogue import close_names
-
-    declared = [instance.address for instance in project.desired.instances]
-    for address in addresses:
-        if address not in declared:
-            near = close_names(address, declared, cutoff=0.5)
-            guess = f" Did you mean {near[0]}?" if near else ""
-            raise UsageError(f"--replace {address}: no such run is declared.{guess}")
 
 
 def _no_state(base_url: str) -> Snapshot:

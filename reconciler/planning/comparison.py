@@ -7,13 +7,13 @@ with what the service *reports*. So declaring a field with the value already in 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.dataframer.fields import LIST_FIELDS, NEVER_REPORTED, RUN_FIELDS
 from reconciler.model.changes import FieldChange, StatusClass, status_class
-from reconciler.model.request import Lifecycle, Request, normal
+from reconciler.model.request import Instance, Lifecycle, Request, normal
 from reconciler.model.run import RunStatus, is_final
 from state.records import AttemptRecord, Phase
 
@@ -67,6 +67,23 @@ def compare(request: Request, attempt: AttemptRecord) -> Comparison:
     inferred = json.loads(attempt.inferred_json)
     extra = tuple(name for name in sent if name not in after and name not in inferred)
     return Comparison(field_changes(before, after, origins), extra)
+
+
+def comparable(request: Request) -> dict[str, Hashable]:
+    """What a request asks for, as it is compared: lists unordered, ``rerun`` among the fields."""
+    return {"rerun": request.rerun, **{name: _frozen(name, value) for name, value in request.fields}}
+
+
+def effective(attempt: AttemptRecord) -> dict[str, Hashable]:
+    """What a run was asked for, and what the service reports where nothing was sent; as it is compared. A request fits
+    the run where everything in its ``comparable`` is in here.
+    """
+    known = _reported(attempt) | sent_fields(attempt)
+    return {"rerun": attempt.rerun, **{name: _frozen(name, value) for name, value in known.items()}}
+
+
+def _frozen(name: str, value: Any) -> Hashable:
+    return tuple(sorted(value or ())) if name in LIST_FIELDS else value
 
 
 def needs_report(request: Request, attempt: AttemptRecord) -> bool:
@@ -141,6 +158,12 @@ def satisfies(comparison: Comparison, attempt: AttemptRecord, lifecycle: Lifecyc
 def works_on(comparison: Comparison, attempt: AttemptRecord) -> bool:
     """It is unfinished, not known to be gone, and everything declared is as asked for."""
     return comparison.fits and attempt.run_id is not None and not is_final(attempt.status) and attempt.gone_at is None
+
+
+def would_do(instance: Instance, attempt: AttemptRecord) -> bool:
+    """Whether a run that fits an instance's request satisfies it, or works on it."""
+    fitting = Comparison()
+    return satisfies(fitting, attempt, instance.lifecycle) or works_on(fitting, attempt)
 
 
 def is_open(attempt: AttemptRecord) -> bool:

@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from reconciler import __version__
 from reconciler.model.changes import Action, FieldChange, Kind, Plan
 from reconciler.model.diagnostics import Diagnostic, Severity, ordered
+from reconciler.model.limits import Limit
 from reconciler.model.request import Instance
 from reconciler.planning.diff import Decisions
+from reconciler.planning.estimate import Estimator, unknown_cost
+from reconciler.planning.limits import advice, check_limits
 from reconciler.planning.specs import Specs, Where, check_purchase, inferred_version
 from state.records import Meta
 
@@ -27,6 +30,9 @@ class Circumstances:
     meta: Meta | None
     where: Where
     heading: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    mode: str = "normal"
+    estimate: Estimator = unknown_cost
 
 
 def plan(
@@ -37,14 +43,17 @@ def plan(
     around: Circumstances,
 ) -> Plan:
     """Put a plan together, with everything that forbids it."""
-    actions = tuple(sorted((_completed(action, specs) for action in decisions.actions), key=_order))
+    completed = (_completed(action, specs, around.estimate) for action in decisions.actions)
+    actions = tuple(sorted(completed, key=_order))
     found = [*diagnostics, *decisions.diagnostics]
     for action in actions:
         found.extend(check_purchase(action, specs, around.where) if action.buys else ())
         found.extend(_protected(action, instances))
     standing = sum(1 for action in actions if not action.deposed) + len(decisions.unmet)
-    if not instances and standing:
+    if not instances and standing and around.mode == "normal":
         found.append(_empty(standing))
+    limits = check_limits(around.limits, actions)
+    found += advice(limits)
     return Plan(
         plan_id=str(uuid.uuid4()),
         tool_version=__version__,
@@ -60,19 +69,24 @@ def plan(
         diagnostics=tuple(ordered(found)),
         heading=around.heading,
         specs=tuple(specs.fetched.values()),
+        limits=limits,
+        mode=around.mode,
     )
 
 
-def _order(action: Action) -> tuple[str, int, int]:
-    source = action.source
-    return (source.file if source else "\uffff", source.line if source else 0, list(Kind).index(action.kind))
+def _order(action: Action) -> tuple[int, str, int, int]:
+    """Waves in their order; within one as the files have them."""
+    source, kind = action.source, list(Kind).index(action.kind)
+    return (action.wave, source.file if source else "\uffff", source.line if source else 0, kind)
 
 
-def _completed(action: Action, specs: Specs) -> Action:
-    """A purchase with what only the service knows: the spec's content, and the version that is inferred."""
+def _completed(action: Action, specs: Specs, estimate: Estimator) -> Action:
+    """A purchase with its estimate and what only the service knows: the spec's content, and the inferred version."""
     if action.after is None or not action.buys:
         return action
-    spec = specs.fetched.get(action.after.spec_id)
+    request = action.after
+    action = replace(action, estimate=estimate(request))
+    spec = specs.fetched.get(request.spec_id)
     action = replace(action, spec_content=spec.content_sha256 or "") if spec else action
     # A retry buys the same thing again, so it keeps its version.
     version = action.kept_version if action.kind is Kind.RETRY else inferred_version(action, specs)

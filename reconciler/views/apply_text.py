@@ -19,6 +19,8 @@ _PAST = {
     Kind.DELETE: "deleted",
     Kind.REUSE: "reused",
     Kind.UPDATE: "updated",
+    Kind.MOVE: "moved",
+    Kind.IMPORT: "imported",
 }
 _STYLES = {RunStatus.SUCCEEDED: "green", RunStatus.FAILED: "red", RunStatus.CANCELED: "yellow"}
 

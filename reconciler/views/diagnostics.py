@@ -42,6 +42,7 @@ def diagnostic_block(found: Diagnostic, line_of: LineOf, width: int, paint: Pain
         lines.append(f"  {paint('-->', 'cyan')} {found.address}")
     lines += _wrapped(found.detail, "  ", width)
     lines += _wrapped(found.fix, "  ", width)
+    lines += [f"    {line}" for line in found.proposal]
     return [*map(one_line, lines), ""]
 
 
@@ -56,7 +57,9 @@ def diagnostic_lines(diagnostics: Iterable[Diagnostic], paint: Paint, most_warni
     errors = [item for item in found if item.severity is Severity.ERROR]
     others = [item for item in found if item.severity is not Severity.ERROR]
     shown = others if most_warnings is None else others[:most_warnings]
-    lines = [diagnostic_line(item, paint) for item in (*errors, *shown)]
+    lines: list[str] = []
+    for item in (*errors, *shown):
+        lines += [diagnostic_line(item, paint), *(f"    {line}" for line in item.proposal)]
     if len(others) > len(shown):
         lines.append(f"… and {len(others) - len(shown):,} more warnings; `reconciler validate` shows them.")
     return lines
@@ -66,13 +69,14 @@ def diagnostic_json(found: Diagnostic) -> dict[str, Any]:
     """The shape of Terraform's ``validate -json``, with the address beside it."""
     source = found.source
     where = {"line": source.line, "column": source.column} if source else None
-    return {
+    said = {
         "severity": found.severity.value,
         "summary": found.summary,
         "detail": " ".join(part for part in (found.detail, found.fix) if part),
         "address": found.address,
         "range": {"filename": source.file, "start": where} if source else None,
     }
+    return said | {"proposal": "\n".join(found.proposal)} if found.proposal else said
 
 
 def validation_json(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:

@@ -42,6 +42,28 @@ def joined(lines: Iterable[str]) -> str:
     return "".join(f"{one_line(line)}\n" for line in lines)
 
 
+def wrapped(line: str, width: int) -> list[str]:
+    """A line broken at blanks, so that it fits a terminal; what follows is indented more. A word is never broken."""
+    if visible_length(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    parts: list[str] = []
+    now = ""
+    for word in line.split(" "):
+        longer = f"{now} {word}" if now or parts else word
+        if now.strip() and visible_length(longer) > width:
+            parts.append(now.rstrip(" "))
+            now = f"{indent}        {word}"
+        else:
+            now = longer if now or not parts else word
+    return [*parts, now]
+
+
+def visible_length(text: str) -> int:
+    """How many columns a text takes, without the marks of ``Paint``."""
+    return len(_MARKS.sub("", text))
+
+
 def printable(text: str) -> str:
     """What may be written to a terminal or a log: escaped, with the marks of ``Paint`` as escape codes."""
     return _MARKS.sub("\x1b[\\1m", escape(text))

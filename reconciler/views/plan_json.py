@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.model.address import split_address
 from reconciler.model.changes import Action, Kind, NoChange, Plan
 from reconciler.model.diagnostics import Source
+from reconciler.model.money import Estimate
 from reconciler.model.request import Request, canonical_json, sha256
 from reconciler.views.diagnostics import diagnostic_json
 
@@ -28,12 +29,10 @@ def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]
         "git": {"commit": git[0], "dirty": git[1]},
         "summary": {
             **counts,
-            "move": 0,
-            "import": 0,
             "unchanged": len(plan.unchanged),
             "unmet": len(plan.unmet),
             "samples": plan.samples,
-            "estimated_cost_usd": None if plan.samples else 0.0,
+            "estimated_cost_usd": _usd(plan.cost, bought=plan.samples > 0),
         },
         "resource_changes": [*map(_action, plan.actions), *map(_no_change, plan.unchanged)],
         "unmet": [
@@ -52,8 +51,26 @@ def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]
             for item in plan.drift
         ],
         "diagnostics": [diagnostic_json(item) for item in plan.diagnostics],
-        "limits": [],
+        "limits": [
+            {
+                "name": item.limit.name,
+                "level": item.limit.level.value,
+                "value": list(item.limit.value) if isinstance(item.limit.value, tuple) else item.limit.value,
+                "passed": item.passed,
+                "message": item.found,
+                "source": _source(item.limit.source),
+            }
+            for item in plan.limits
+        ],
+        "mode": plan.mode,
     }
+
+
+def _usd(estimate: Estimate | None, *, bought: bool) -> float | None:
+    """Dollars, or null for what is unknown; what buys nothing costs nothing."""
+    if not bought:
+        return 0.0
+    return None if estimate is None else round(estimate.usd, 4)
 
 
 def terraform_actions(action: Action) -> list[str]:
@@ -67,7 +84,7 @@ def terraform_actions(action: Action) -> list[str]:
             return ["delete"]
         case Kind.FORGET:
             return ["forget"]
-        case Kind.REUSE | Kind.UPDATE:
+        case Kind.REUSE | Kind.UPDATE | Kind.MOVE | Kind.IMPORT:
             return ["update"]
 
 
@@ -85,7 +102,13 @@ def _action(action: Action) -> dict[str, Any]:
         change["before"] = {"lifecycle": asdict(action.lifecycle_before)}
         change["after"] = {"lifecycle": asdict(action.lifecycle)}
     entry = _entry(action.address, change, action.kind.value, action.reason, action.source, action.digest)
-    entry["estimated_cost_usd"] = None if action.buys else 0.0
+    entry["estimated_cost_usd"] = _usd(action.estimate, bought=action.buys)
+    if action.estimate is not None:
+        entry["estimate_basis"] = {"runs": action.estimate.runs, "of": action.estimate.basis}
+    if action.moved_from is not None:
+        entry["previous_address"] = action.moved_from
+    if action.depends_on:
+        entry |= {"wave": action.wave, "depends_on": list(action.depends_on)}
     entry["run"] = asdict(action.subject) if action.subject else None
     if action.deposed and action.subject:
         entry["deposed"] = action.subject.run_id

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from reconciler.model.changes import Action, FieldChange, Kind, NoChange, Plan, Progress
+from reconciler.model.diagnostics import errors
+from reconciler.model.limits import Level
+from reconciler.model.money import total
 from reconciler.views.diagnostics import diagnostic_lines
-from reconciler.views.paint import Paint, joined
+from reconciler.views.paint import Paint, joined, wrapped
 
 SIGNS = {
     Kind.CREATE: ("  +", "green"),
@@ -18,18 +21,25 @@ SIGNS = {
     Kind.DELETE: ("  -", "red"),
     Kind.REUSE: ("  ~", "cyan"),
     Kind.UPDATE: ("  ~", "cyan"),
+    Kind.MOVE: ("  ~", "cyan"),
+    Kind.IMPORT: ("  ~", "cyan"),
 }
+_ORIGINS = {"reported": " (as reported)", "unknown": " (not known)", "recorded": " (as recorded)"}
 _WARNINGS = 10
+_WORKING = 10  # runs at work by name; more are counted
+_NAMED = 3  # what a purchase waits for, by name
 
 
-def plan_text(plan: Plan, paint: Paint) -> str:
-    """The whole plan as text, with a final newline; ``joined`` escapes every line."""
-    lines: list[str] = [*plan.heading]
-    lines += diagnostic_lines(plan.diagnostics, paint, _WARNINGS)
+def plan_text(plan: Plan, paint: Paint, width: int | None = None, *, quiet: bool = False) -> str:
+    """The whole plan as text, with a final newline; ``joined`` escapes every line. ``width``: of the terminal, where
+    lines are to be broken; ``quiet``: only what is done, and the totals.
+    """
+    lines: list[str] = [] if quiet else [*plan.heading]
+    lines += diagnostic_lines(errors(plan.diagnostics) if quiet else plan.diagnostics, paint, _WARNINGS)
     if lines:
         lines.append("")
-    body = [line for action in plan.actions for line in _action(action, paint)]
-    body += [_working(item, paint) for item in plan.unchanged if _works(item.progress)]
+    body = [*_actions(plan.actions, paint)]
+    body += [] if quiet else _working(plan.unchanged, paint)
     body += [f"  {paint('!', 'yellow')} unmet {item.address}: {item.reason}" for item in plan.unmet]
     for drifted in plan.drift:
         body.append(f"  {paint('≠', 'yellow')} drift {drifted.address}: run {drifted.run_id} reports")
@@ -38,13 +48,37 @@ def plan_text(plan: Plan, paint: Paint) -> str:
         lines += [*body, ""]
     lines.append(paint(summary(plan), "bold"))
     if plan.samples:
-        lines.append(f"{_count(plan.samples, 'sample')} to buy, estimated cost: unknown.")
-    return joined(lines)
+        lines.append(f"{_count(plan.samples, 'sample')} to buy, estimated cost: {cost_words(plan)}.")
+    lines += _limits(plan, paint)
+    return joined(lines if width is None else (part for line in lines for part in wrapped(line, width)))
+
+
+def cost_words(plan: Plan) -> str:
+    """What the purchases may cost, with its grounds; what is unknown is said."""
+    whole = plan.cost
+    if whole is not None:
+        return str(whole)
+    buying = [action for action in plan.actions if action.buys]
+    known = total(action.estimate for action in buying if action.estimate is not None)
+    if known is None:
+        return "unknown"
+    count = sum(1 for action in buying if action.estimate is None)
+    return f"unknown for {count:,} of {len(buying):,} runs, {known} for the others"
+
+
+def _limits(plan: Plan, paint: Paint) -> Iterator[str]:
+    for item in plan.limits:
+        name, level = item.limit.name, item.limit.level
+        if not item.passed and level is not Level.ADVISORY:
+            way = f"; it needs --override {name} --reason TEXT" if level is Level.SOFT else ""
+            yield paint(f"Limit {name} ({level}) forbids it: {item.found}{way}.", "red")
 
 
 def summary(plan: Plan) -> str:
     """The one line that scripts and people look for; zero counts are left out."""
     unchanged, unmet = len(plan.unchanged), len(plan.unmet)
+    if plan.mode == "refresh-only":
+        return f"Drift: {_count(len(plan.drift), 'run')}." if plan.drift else "No drift."
     if not plan.has_changes:
         declared = f"No changes. {_count(unchanged, 'run')} {'is' if unchanged == 1 else 'are'} as declared"
         return f"{declared}, {unmet:,} {'is' if unmet == 1 else 'are'} unmet." if unmet else f"{declared}."
@@ -54,12 +88,24 @@ def summary(plan: Plan) -> str:
     return f"Plan: {', '.join(parts)}."
 
 
+def _actions(actions: Iterable[Action], paint: Paint) -> Iterator[str]:
+    wave = 1
+    for action in actions:
+        if action.wave != wave:
+            wave = action.wave
+            yield paint(f"  Wave {wave}, each once what it depends on has SUCCEEDED:", "dim")
+        yield from _action(action, paint)
+
+
 def _action(action: Action, paint: Paint) -> Iterator[str]:
     sign, colour = SIGNS[action.kind]
     where = f"  ({action.source.file}:{action.source.line})" if action.source else ""
     subject = f" run {action.subject.run_id}" if action.deposed and action.subject else ""
     title = paint(f"{sign} {action.kind} {action.address}", colour)
     yield f"{title}{subject}  {action.reason}{where}"
+    if action.depends_on:
+        named, more = ", ".join(action.depends_on[:_NAMED]), len(action.depends_on) - _NAMED
+        yield f"      waits for {named}{f' and {more:,} more' if more > 0 else ''}"
     if action.kind in (Kind.CREATE, Kind.RETRY) and action.after:
         for name, value in action.after.fields:
             origin = " (as before)" if action.kind is Kind.RETRY else " (the newest)"
@@ -72,16 +118,18 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
         for name, value in asdict(action.lifecycle).items():
             if before[name] != value:
                 yield f"      lifecycle.{name}: {_shown(before[name])} → {_shown(value)}"
-    if action.subject and not action.deposed and action.kind not in (Kind.RETRY, Kind.UPDATE):
+    if action.estimate is not None:
+        yield f"      estimated cost: {action.estimate}"
+    if action.subject and not action.deposed and action.kind not in (Kind.RETRY, Kind.UPDATE, Kind.MOVE):
         yield f"      {_fate(action, action.subject)}"
 
 
 def _fate(action: Action, subject: Progress) -> str:
     run = f"run {subject.run_id} ({_progress(subject)})"
     match action.kind:
-        case Kind.REPLACE | Kind.REUSE if action.stops:
+        case Kind.REPLACE | Kind.REUSE | Kind.IMPORT if action.stops:
             return f"{run} is cancelled once its successor is certain"
-        case Kind.REPLACE | Kind.REUSE:
+        case Kind.REPLACE | Kind.REUSE | Kind.IMPORT:
             return f"{run} stays on the service"
         case Kind.CANCEL:
             return f"{run} is stopped; what it made stays"
@@ -91,14 +139,19 @@ def _fate(action: Action, subject: Progress) -> str:
             return f"{run} stays on the service"
 
 
-def _works(progress: Progress | None) -> bool:
-    return progress is not None and progress.status not in ("SUCCEEDED", "FAILED", "CANCELED")
+def _works(progress: Progress) -> bool:
+    return progress.status not in ("SUCCEEDED", "FAILED", "CANCELED")
 
 
-def _working(item: NoChange, paint: Paint) -> str:
-    progress = item.progress
-    said = f"run {progress.run_id}: {_progress(progress)}" if progress else ""
-    return f"    {paint('working', 'dim')} {item.address}  {said}"
+def _working(unchanged: Iterable[NoChange], paint: Paint) -> list[str]:
+    """Runs that are as declared and at work: the first ones by name."""
+    working = [(item.address, item.progress) for item in unchanged if item.progress and _works(item.progress)]
+    said = [
+        f"    {paint('working', 'dim')} {address}  run {progress.run_id}: {_progress(progress)}"
+        for address, progress in working[:_WORKING]
+    ]
+    more = len(working) - len(said)
+    return [*said, f"    … and {more:,} more at work"] if more else said
 
 
 def _progress(progress: Progress) -> str:
@@ -109,7 +162,7 @@ def _progress(progress: Progress) -> str:
 
 
 def _change(change: FieldChange) -> str:
-    origin = {"reported": " (as reported)", "unknown": " (not known)"}.get(change.origin, "")
+    origin = _ORIGINS.get(change.origin, "")
     return f"{change.field}: {_shown(change.before)}{origin} → {_shown(change.after)}"
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reconciler.views.paint import joined, one_line
+from reconciler.views.times import Clock, local
 from state.records import AttemptRecord, Snapshot
 
 
@@ -31,21 +32,43 @@ def _output(address: str, attempt: AttemptRecord | None) -> dict[str, Any]:
 
 def output_text(outputs: Iterable[dict[str, Any]]) -> str:
     """A table: address, status, samples, cost, run id."""
-    rows = [("ADDRESS", "STATUS", "SAMPLES", "COST", "RUN")]
-    for item in outputs:
-        samples, cost = item["samples_completed"], item["total_cost"]
-        rows.append(
-            (
-                one_line(item["address"]),
-                one_line(item["status"] or "-"),
-                "-" if samples is None else f"{samples:,}",
-                "-" if cost is None else f"${cost:,.2f}",
-                one_line(item["run_id"] or "-"),
-            )
-        )
-    widths = [max(len(row[n]) for row in rows) for n in range(5)]
+    return _table([_HEAD, *map(_cells, outputs)])
+
+
+_HEAD = ("ADDRESS", "STATUS", "SAMPLES", "COST", "RUN")
+
+
+def _cells(item: dict[str, Any]) -> tuple[str, ...]:
+    samples, cost = item["samples_completed"], item["total_cost"]
+    return (
+        one_line(item["address"]),
+        one_line(item["status"] or "-"),
+        "-" if samples is None else f"{samples:,}",
+        "-" if cost is None else f"${cost:,.2f}",
+        one_line(item["run_id"] or "-"),
+    )
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def list_json(snapshot: Snapshot, addresses: Iterable[str]) -> list[dict[str, Any]]:
+    """As :func:`output_json`, with the time (UTC) of the last decision about the address."""
+    return [
+        {**_output(address, snapshot.current.get(address)), "recorded_at": snapshot.instances[address].recorded_at}
+        for address in addresses
+    ]
+
+
+def list_text(snapshot: Snapshot, addresses: Iterable[str]) -> str:
+    """A table with the times of people."""
+    items = list_json(snapshot, addresses)
+    clock = Clock(item["recorded_at"] for item in items)
+    table = _table([(*_HEAD, "RECORDED"), *((*_cells(item), clock(item["recorded_at"])) for item in items)])
+    return f"{table}{clock.note}\n" if items else table
 
 
 def state_json(snapshot: Snapshot) -> dict[str, Any]:
@@ -83,6 +106,8 @@ def state_text(snapshot: Snapshot) -> str:
     lines = [f"State {meta.lineage}, serial {meta.serial}, of {meta.base_url}", ""]
     table = output_text(output_json(snapshot, sorted(snapshot.instances)))
     lines += table.splitlines() if snapshot.instances else ["No run is recorded."]
-    lines += [f"! {address}: unknown outcome since {attempt.prepared_at}" for address, attempt in snapshot.open.items()]
+    lines += [
+        f"! {address}: unknown outcome since {local(attempt.prepared_at)}" for address, attempt in snapshot.open.items()
+    ]
     lines += [f"! {owed.address}: run {owed.run_id} is still to be cancelled ({owed.reason})" for owed in snapshot.owed]
     return joined(lines)

@@ -13,6 +13,7 @@ from typing import Any
 
 from state import exchange
 from state.errors import invalid
+from state.history import Entry, in_order
 from state.memory.exchange import everything, gathered
 from state.memory.lock import MemoryLock
 from state.records import (
@@ -130,6 +131,24 @@ class MemoryStore:
     def journal(self, attempt_id: str | None = None) -> list[JournalRecord]:
         with self:
             return [step for step in self._tables.journal if attempt_id in (None, step.attempt_id)]
+
+    def addresses(self) -> list[str]:
+        with self:
+            rows = self._tables
+            told = {one.address for one in rows.events.values() if one.address is not None}
+            return sorted({*rows.instances, *told, *(one.address for one in rows.attempts.values())})
+
+    def history(self, addresses: Iterable[str] | None = None, limit: int | None = None) -> list[Entry]:
+        with self:
+            rows = self._tables
+            attempts, events = list(rows.attempts.values()), list(rows.events.values())
+            if addresses is not None:
+                wanted = set(addresses)
+                attempts = [one for one in attempts if one.address in wanted]
+                theirs = {one.attempt_id for one in attempts}
+                events = [one for one in events if one.address in wanted or one.attempt_id in theirs]
+            attempts.sort(key=lambda one: (one.prepared_at, one.attempt_id), reverse=True)
+            return in_order(attempts, events[::-1], limit)
 
     # -- writing --------------------------------------------------------------------------------------------------
 

@@ -255,5 +255,11 @@ WHERE a.run_id IS NOT NULL
 ORDER BY w.name, i.address;
 """
 
-MIGRATIONS = (_TABLES,)
+# Events of an attempt are found also where it has another address by now.
+_BRANCH = """
+ALTER TABLE reconciler.applies ADD COLUMN git_branch text;
+CREATE INDEX events_attempt ON reconciler.events (workspace, attempt_id) WHERE attempt_id IS NOT NULL;
+"""
+
+MIGRATIONS = (_TABLES, _BRANCH)
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -8,6 +8,7 @@ from state.records import (
     UNTRACKED,
     ApplyRecord,
     AttemptRecord,
+    EventRecord,
     InstanceRecord,
     MarkRecord,
     Meta,
@@ -20,12 +21,13 @@ from state.rows import columns, decoder
 
 R = TypeVar("R", bound=Row)
 
-APPLY, INSTANCE, ATTEMPT, OWED, SPEC, MARK = (
+APPLY, INSTANCE, ATTEMPT, OWED, SPEC, EVENT, MARK = (
     decoder(ApplyRecord),
     decoder(InstanceRecord),
     decoder(AttemptRecord),
     decoder(OwedRecord),
     decoder(SpecRecord),
+    decoder(EventRecord),
     decoder(MarkRecord),
 )
 _WIDTH = len(columns(InstanceRecord))
@@ -101,6 +103,31 @@ NEWEST_SQL = (
     rows_sql(AttemptRecord, "attempts", "run_id IS NOT NULL AND gone_at IS NULL")
     + " ORDER BY coalesce(run_created_at, settled_at, prepared_at) DESC, attempt_id DESC LIMIT %s"
 )
+ADDRESSES_SQL = """
+WITH own AS (SELECT %s::integer AS workspace)
+SELECT i.address FROM own JOIN reconciler.instances AS i USING (workspace)
+UNION SELECT a.address FROM own JOIN reconciler.attempts AS a USING (workspace)
+UNION SELECT e.address FROM own JOIN reconciler.events AS e USING (workspace) WHERE e.address IS NOT NULL
+ORDER BY 1"""
+# LIMIT NULL is none.
+NEWEST_ATTEMPTS_SQL = rows_sql(AttemptRecord, "attempts", "", "prepared_at DESC, attempt_id DESC LIMIT %s")
+NEWEST_ATTEMPTS_OF_SQL = f"{attempts_by('address')} ORDER BY prepared_at DESC, attempt_id DESC LIMIT %s"
+NEWEST_EVENTS_SQL = rows_sql(EventRecord, "events", "", "seq DESC LIMIT %s")
+# Each by its index, whatever the planner thinks (see ``attempts_by``).
+NEWEST_EVENTS_OF_SQL = f"""
+WITH own AS (SELECT %s::integer AS workspace, %s::text[] AS addresses),
+     wanted AS (SELECT own.workspace, address FROM own CROSS JOIN unnest(own.addresses) AS address)
+SELECT {names(EventRecord)} FROM (
+    SELECT found.* FROM wanted
+    CROSS JOIN LATERAL (SELECT * FROM reconciler.events AS e
+                        WHERE e.workspace = wanted.workspace AND e.address = wanted.address OFFSET 0) AS found
+    UNION
+    SELECT found.* FROM wanted
+    CROSS JOIN LATERAL (SELECT a.attempt_id FROM reconciler.attempts AS a
+                        WHERE a.workspace = wanted.workspace AND a.address = wanted.address OFFSET 0) AS theirs
+    CROSS JOIN LATERAL (SELECT * FROM reconciler.events AS e
+                        WHERE e.workspace = wanted.workspace AND e.attempt_id = theirs.attempt_id OFFSET 0) AS found
+) AS one ORDER BY seq DESC LIMIT %s"""
 
 
 def snapshot(rows: list[tuple[Any, ...]], schema_version: int, server: str) -> Snapshot:

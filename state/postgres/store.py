@@ -22,25 +22,13 @@ from state.postgres import access, advisory, exchange, queries, writing
 from state.postgres.access import Workspace
 from state.postgres.failures import translated
 from state.postgres.migrations import SCHEMA_VERSION
+from state.postgres.reading import Reading
 from state.postgres.session import Facts, Session, connect
 from state.postgres.url import Target, parse
-from state.records import (
-    ApplyRecord,
-    AttemptRecord,
-    BaselineRecord,
-    EventRecord,
-    Holder,
-    JournalRecord,
-    Meta,
-    PlanActionRecord,
-    Row,
-    Snapshot,
-)
-from state.rows import decoder
+from state.records import Holder, Meta, Row, Snapshot
 from state.writes import Write, is_decision
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Row)
 
 _LOCK_POLL = (0.05, 1.0)  # seconds, first and longest
 _RECONNECTING = 2.0  # times the timeout: a server that is restarted, or a standby that takes over, is back by then
@@ -70,7 +58,7 @@ def _enter(target: Target, base_url: str, *, create: bool, read_only: bool) -> t
             raise
 
 
-class PostgresStore:
+class PostgresStore(Reading):
     """A :class:`state.store.Store` in a workspace of a database. Made by :func:`open_postgres`."""
 
     def __init__(
@@ -101,46 +89,6 @@ class PostgresStore:
             return queries.snapshot(rows, SCHEMA_VERSION, self._workspace.server)
 
         return self._patiently(read)
-
-    def attempts(self, addresses: Iterable[str] | None = None) -> list[AttemptRecord]:
-        if addresses is None:
-            return self._attempts(queries.ATTEMPTS_SQL)
-        return self._attempts(queries.ATTEMPTS_OF_ADDRESSES_SQL, list(set(addresses)))
-
-    def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
-        return self._attempts(queries.ATTEMPTS_OF_RUNS_SQL, list(set(run_ids)))
-
-    def recorded_elsewhere(self, run_ids: Iterable[str]) -> dict[str, str]:
-        return dict(self._rows(queries.ELSEWHERE_SQL, list(run_ids)))
-
-    def newest_runs(self, limit: int) -> list[AttemptRecord]:
-        return self._attempts(queries.NEWEST_SQL, limit)
-
-    def baseline(self, baseline_id: str) -> BaselineRecord | None:
-        found = self._records(BaselineRecord, "baselines", "", baseline_id=baseline_id)
-        return found[0] if found else None
-
-    def applies(self, apply_ids: Iterable[str]) -> dict[str, ApplyRecord]:
-        found = map(queries.APPLY, self._rows(queries.APPLIES_SQL, list(set(apply_ids))))
-        return {one.apply_id: one for one in found}
-
-    def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
-        return self._records(PlanActionRecord, "plan_actions", "seq", plan_id=plan_id)
-
-    def events(self, address: str | None = None) -> list[EventRecord]:
-        return self._records(EventRecord, "events", "seq", address=address)
-
-    def journal(self, attempt_id: str | None = None) -> list[JournalRecord]:
-        return self._records(JournalRecord, "journal", "seq", attempt_id=attempt_id)
-
-    def _attempts(self, sql: str, *arguments: object) -> list[AttemptRecord]:
-        return list(map(queries.ATTEMPT, self._rows(sql, *arguments)))
-
-    def _records(self, kind: type[R], table: str, order: str, **condition: str | None) -> list[R]:
-        """Rows in the order in which they were first written; a condition of None is none."""
-        wanted = {name: value for name, value in condition.items() if value is not None}
-        sql = queries.rows_sql(kind, table, " AND ".join(f"{name} = %s" for name in wanted), order)
-        return list(map(decoder(kind), self._rows(sql, *wanted.values())))
 
     def _rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
         return self._patiently(lambda session: session.execute(sql, (self._workspace.number, *arguments)).fetchall())

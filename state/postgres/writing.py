@@ -24,15 +24,16 @@ from state.records import (
 )
 from state.rows import columns
 from state.tables import Change, Tables
-from state.writes import Advance, Observe, Pay, Put, Write
+from state.writes import Advance, Move, Observe, Pay, Put, Write
 
 _ATTEMPTS_SQL = f"{attempts_by('attempt_id')} UNION ALL {attempts_by('run_id')}"
+_MOVED_SQL = attempts_by("address")
 _INSTANCES_SQL = rows_sql(
     InstanceRecord,
     "instances",
     f"address = ANY(%s || ARRAY(SELECT pointed.address::text FROM ({attempts_by('attempt_id')}) AS pointed))",
 )
-_OWED_SQL = rows_sql(OwedRecord, "owed", "run_id = ANY(%s)")
+_OWED_SQL = rows_sql(OwedRecord, "owed", "(run_id = ANY(%s) OR address = ANY(%s))")
 _ORDER = (AttemptRecord, *(kind for kind in RECORD_TYPES if kind is not AttemptRecord))
 
 
@@ -55,10 +56,12 @@ def begin(session: Session, workspace: int, writes: Sequence[Write]) -> Begun:
         pointed = list(wanted.attempts)
         attempts = session.execute(_ATTEMPTS_SQL, (workspace, pointed, workspace, list(wanted.runs)))
         ids = (workspace, list(wanted.addresses), workspace, pointed)
-        instances = session.execute(_INSTANCES_SQL, ids) if wanted.attempts else None
-        owed = session.execute(_OWED_SQL, (workspace, list(wanted.paid))) if wanted.paid else None
+        moved = list(wanted.moved)
+        more = session.execute(_MOVED_SQL, (workspace, moved)) if moved else None
+        instances = session.execute(_INSTANCES_SQL, ids) if wanted.attempts or moved else None
+        owed = session.execute(_OWED_SQL, (workspace, list(wanted.paid), moved)) if wanted.paid or moved else None
     rows = Tables()
-    for row in attempts:
+    for row in (*attempts, *(more or ())):
         rows.load(ATTEMPT(row))
     for row in instances or ():
         rows.instances[row[0]] = INSTANCE(row)
@@ -96,6 +99,7 @@ class _Wanted:
     runs: set[str] = field(default_factory=set)
     addresses: set[str] = field(default_factory=set)
     paid: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)  # addresses whose attempts and owed cancels are all needed
 
 
 def _wanted(writes: Sequence[Write]) -> _Wanted:
@@ -117,6 +121,9 @@ def _wanted(writes: Sequence[Write]) -> _Wanted:
                 wanted.runs.add(run_id)
             case Pay(run_id=run_id):
                 wanted.paid.add(run_id)
+            case Move(source=source, target=target):
+                wanted.addresses |= {source, target}
+                wanted.moved |= {source, target}
     return wanted
 
 

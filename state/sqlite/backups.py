@@ -21,7 +21,9 @@ from state.records import MarkRecord, Meta
 from state.sqlite import connection, queries
 
 KEPT = 10  # of those that were made by themselves; what was made by hand stays
-_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-(\d+)-(before-apply|before-restore|before-push|by-hand)\.db")
+_NAME = re.compile(
+    r"(\d{8}T\d{6}\.\d{6}Z)-(\d+)-(before-apply|before-restore|before-push|before-mv|before-rm|by-hand)\.db"
+)
 _TIME = "%Y%m%dT%H%M%S.%fZ"
 _FURTHER = 1000  # more than the lock can be taken or broken while a restore is at work
 
@@ -32,6 +34,8 @@ class Why(StrEnum):
     BEFORE_APPLY = "before-apply"
     BEFORE_RESTORE = "before-restore"
     BEFORE_PUSH = "before-push"
+    BEFORE_MOVE = "before-mv"
+    BEFORE_REMOVAL = "before-rm"
     BY_HAND = "by-hand"
 
 

@@ -23,6 +23,12 @@ def marks_and_epoch(db: Database) -> None:
     db.executescript(_MARKS_AND_EPOCH)
 
 
+@MIGRATIONS(name="0003_branch")
+def branch(db: Database) -> None:
+    """The git branch of a command; events of an attempt, also where it has another address by now."""
+    db.executescript(_BRANCH)
+
+
 def migrate(db: Database, base_url: str, at: str) -> None:
     """Bring a database to the present version; a new one gets its lineage and is bound to ``base_url``.
 
@@ -189,4 +195,9 @@ ALTER TABLE meta ADD COLUMN epoch_by TEXT NOT NULL DEFAULT '';
 
 CREATE INDEX attempts_newest ON attempts (coalesce(run_created_at, settled_at, prepared_at), attempt_id)
 WHERE run_id IS NOT NULL AND gone_at IS NULL;
+"""
+
+_BRANCH = """
+ALTER TABLE applies ADD COLUMN git_branch TEXT;
+CREATE INDEX events_attempt ON events (attempt_id) WHERE attempt_id IS NOT NULL;
 """

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from state.records import (
     AttemptRecord,
+    EventRecord,
     InstanceRecord,
     MarkRecord,
     Meta,
@@ -44,11 +45,12 @@ def read_meta(db: sqlite3.Connection) -> Meta:
     return Meta(*db.execute("SELECT schema_version, lineage, serial, base_url, created_at FROM meta").fetchone())
 
 
-INSTANCE, ATTEMPT, OWED, SPEC, MARK = (
+INSTANCE, ATTEMPT, OWED, SPEC, EVENT, MARK = (
     decoder(InstanceRecord),
     decoder(AttemptRecord),
     decoder(OwedRecord),
     decoder(SpecRecord),
+    decoder(EventRecord),
     decoder(MarkRecord),
 )
 INSTANCES_SQL = f"SELECT {names(InstanceRecord)} FROM instances"
@@ -66,3 +68,24 @@ NEWEST_SQL = (
     f"SELECT {names(AttemptRecord)} FROM attempts WHERE run_id IS NOT NULL AND gone_at IS NULL"
     " ORDER BY coalesce(run_created_at, settled_at, prepared_at) DESC, attempt_id DESC LIMIT ?"
 )
+ADDRESSES_SQL = (
+    "SELECT address FROM instances UNION SELECT address FROM attempts"
+    " UNION SELECT address FROM events WHERE address IS NOT NULL ORDER BY 1"
+)
+_OF_THESE = "SELECT value FROM json_each(?1)"  # addresses
+_EVENTS_OF_THESE = (
+    f"rowid IN (SELECT rowid FROM events WHERE address IN ({_OF_THESE}) UNION SELECT e.rowid FROM attempts AS a"
+    f" JOIN events AS e ON e.attempt_id = a.attempt_id WHERE a.address IN ({_OF_THESE}))"
+)
+
+
+def newest_attempts_sql(chosen: bool) -> str:
+    """Attempts, newest first: those of some addresses (a JSON list, ?1), or all; at most ?2, -1 for all."""
+    where = f" WHERE address IN ({_OF_THESE})" if chosen else ""
+    return f"SELECT {names(AttemptRecord)} FROM attempts{where} ORDER BY prepared_at DESC, attempt_id DESC LIMIT ?2"
+
+
+def newest_events_sql(chosen: bool) -> str:
+    """Likewise events, in the order of their commits."""
+    where = f" WHERE {_EVENTS_OF_THESE}" if chosen else ""
+    return f"SELECT {names(EventRecord)} FROM events{where} ORDER BY rowid DESC LIMIT ?2"

@@ -6,7 +6,6 @@ the snapshot) is plain SQL and positional rows: sqlite-utils looks the table up 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,22 +22,10 @@ from state.errors import (
     StateReadOnly,
     translated,
 )
-from state.records import (
-    ApplyRecord,
-    AttemptRecord,
-    BaselineRecord,
-    EventRecord,
-    Holder,
-    JournalRecord,
-    Meta,
-    PlanActionRecord,
-    Row,
-    Snapshot,
-)
-from state.rows import decoder
+from state.records import Holder, Meta, Row, Snapshot
 from state.sqlite import connection, exchange, place, queries
 from state.sqlite.fence import Fence, epoch_of
-from state.sqlite.queries import R
+from state.sqlite.reading import Reading
 from state.sqlite.writing import apply_writes
 from state.writes import Write, is_decision
 
@@ -104,7 +91,7 @@ def _bound(store: SqliteStore, base_url: str) -> SqliteStore:
     )
 
 
-class SqliteStore:
+class SqliteStore(Reading):
     """A :class:`state.store.Store` in a SQLite file. Made by :func:`open_sqlite`."""
 
     def __init__(self, path: Path, opened: sqlite3.Connection, *, read_only: bool = False, blind: bool = False) -> None:
@@ -132,48 +119,6 @@ class SqliteStore:
                 specs={row[0]: queries.SPEC(row) for row in db.execute(queries.SPECS_SQL)},
                 marks={row[0]: queries.MARK(row) for row in db.execute(queries.MARKS_SQL)},
             )
-
-    def attempts(self, addresses: Iterable[str] | None = None) -> list[AttemptRecord]:
-        if addresses is None:
-            return self._attempts("1", ())
-        return self._attempts(queries.among("address"), (json.dumps(list(addresses)),))
-
-    def attempts_of_runs(self, run_ids: Iterable[str]) -> list[AttemptRecord]:
-        return self._attempts(queries.among("run_id"), (json.dumps(list(run_ids)),))
-
-    def recorded_elsewhere(self, run_ids: Iterable[str]) -> dict[str, str]:
-        return {}  # a file holds one state
-
-    def newest_runs(self, limit: int) -> list[AttemptRecord]:
-        with self._reading() as db:
-            return [queries.ATTEMPT(row) for row in db.execute(queries.NEWEST_SQL, (limit,))]
-
-    def baseline(self, baseline_id: str) -> BaselineRecord | None:
-        found = self._rows(BaselineRecord, "baselines", "baseline_id = ?", [baseline_id])
-        return found[0] if found else None
-
-    def applies(self, apply_ids: Iterable[str]) -> dict[str, ApplyRecord]:
-        wanted = json.dumps(list(apply_ids))
-        return {one.apply_id: one for one in self._rows(ApplyRecord, "applies", queries.among("apply_id"), [wanted])}
-
-    def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
-        return self._rows(PlanActionRecord, "plan_actions", "plan_id = ?", [plan_id])
-
-    def events(self, address: str | None = None) -> list[EventRecord]:
-        return self._rows(EventRecord, "events", *queries.matching("address", address))
-
-    def journal(self, attempt_id: str | None = None) -> list[JournalRecord]:
-        return self._rows(JournalRecord, "journal", *queries.matching("attempt_id", attempt_id))
-
-    def _attempts(self, where: str, arguments: tuple[str, ...]) -> list[AttemptRecord]:
-        with self._reading() as db:
-            return [queries.ATTEMPT(row) for row in db.execute(queries.attempts_sql(where), arguments)]
-
-    def _rows(self, kind: type[R], table: str, where: str | None, arguments: list[str]) -> list[R]:
-        """Rows in the order in which they were first written."""
-        with self._reading():
-            rows = self._table(table).rows_where(where, arguments, order_by="rowid", select=queries.names(kind))
-            return list(map(decoder(kind), (tuple(row.values()) for row in rows)))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 from state.errors import invalid
 from state.records import AttemptRecord, InstanceRecord, OwedRecord, Record
 from state.rows import as_dict
-from state.rules import FINAL_STATUSES, OBSERVED_COLUMNS, SETTLED_PHASES
-from state.writes import Advance, Forget, Observe, Pay, Put, Write
+from state.rules import FINAL_STATUSES, OBSERVED_COLUMNS, SETTLED_PHASES, check_move
+from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
 
 if TYPE_CHECKING:
     from sqlite_utils.db import Table
@@ -27,6 +27,8 @@ _ACCEPT_SQL = (
     + " WHERE attempt_id = :attempt"
 )
 _POINT_SQL = "UPDATE instances SET attempt_id = ? WHERE address = (SELECT address FROM attempts WHERE attempt_id = ?)"
+_RECORDED_SQL = "SELECT EXISTS (SELECT 1 FROM instances WHERE address = ?)"
+_HIGHEST_SQL = "SELECT coalesce(max(number), 0) FROM attempts WHERE address = ?"
 _FINAL = "status IN ({})".format(", ".join(f"'{status}'" for status in FINAL_STATUSES))
 _LATE = f"{_FINAL} AND :{_FINAL.replace(' IN', ' NOT IN')}"  # a report from before the run came to rest
 _OBSERVE_SQL = (
@@ -67,6 +69,10 @@ def apply_writes(db: sqlite3.Connection, table: TableOf, writes: Sequence[Write]
             case Pay(run_id, at):
                 _put(db, table, OwedRecord, waiting)
                 db.execute("UPDATE owed SET paid_at = ? WHERE run_id = ?", (at, run_id))
+            case Move():
+                for touched in (AttemptRecord, InstanceRecord, OwedRecord):
+                    _put(db, table, touched, waiting)
+                _move(db, write)
             case _:
                 assert_never(write)
     for kind in list(waiting):
@@ -110,6 +116,16 @@ def _advance(db: sqlite3.Connection, write: Advance) -> None:
     if write.run_id is not None:
         db.execute(_POINT_SQL, (write.attempt_id, write.attempt_id))
     db.execute(_JOURNAL_SQL, (write.attempt_id, write.phase, write.at, write.note))
+
+
+def _move(db: sqlite3.Connection, write: Move) -> None:
+    source, target = write.source, write.target
+    recorded = (bool(db.execute(_RECORDED_SQL, (address,)).fetchone()[0]) for address in (source, target))
+    check_move(write, *recorded)
+    (before,) = db.execute(_HIGHEST_SQL, (target,)).fetchone()
+    db.execute("UPDATE instances SET address = ?, recorded_at = ? WHERE address = ?", (target, write.at, source))
+    db.execute("UPDATE attempts SET address = ?, number = number + ? WHERE address = ?", (target, before, source))
+    db.execute("UPDATE owed SET address = ? WHERE address = ?", (target, source))
 
 
 def _observe(db: sqlite3.Connection, write: Observe) -> None:

@@ -6,14 +6,13 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.forks import REAL, ROOT, can_fork, forks
 from tests.service import KEY, LETTERS, TICKETS
 
-ROOT = Path(__file__).resolve().parents[2]
 MODEL = "anthropic/claude-haiku-4-5"
 TIMEOUT = 40.0  # seconds for one command; far more than any of them needs
 
@@ -105,7 +104,7 @@ class Project:
 
     def command(self, *args: str) -> list[str]:
         """The command line, run from a folder that is not the project's."""
-        return [sys.executable, "-m", "reconciler", "-C", str(self.root), *args]
+        return [*REAL, "-C", str(self.root), *args]
 
     def run(
         self,
@@ -115,11 +114,14 @@ class Project:
         timeout: float = TIMEOUT,
     ) -> Done:
         """Run a command to its end, without a terminal. An ``env`` value of None removes the variable."""
+        command, environment = self.command(*args), self.environment(env)
+        if can_fork(command, environment):
+            return forks().run(command[len(REAL) :], environment, self.elsewhere, input or "", timeout)
         return subprocess.run(
-            self.command(*args),
+            command,
             cwd=self.elsewhere,
-            env=self.environment(env),
-            input=input if input is not None else "",
+            env=environment,
+            input=input or "",
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -152,6 +154,9 @@ class Project:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+            for stream in (process.stdout, process.stderr):  # a stream left open is a warning in whichever test is next
+                if stream is not None:
+                    stream.close()
 
     def expect(
         self, code: int, *args: str, env: Mapping[str, str | None] | None = None, timeout: float = TIMEOUT

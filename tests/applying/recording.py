@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 
-from reconciler.applying.record import Author, Prepared, Recorder
+from reconciler.applying.author import Author
+from reconciler.applying.record import Prepared, Recorder
 from reconciler.dataframer.client import Listing
 from reconciler.model.changes import Action
 from reconciler.model.run import Run, RunStatus

@@ -22,9 +22,9 @@ from state.records import (
     Phase,
     PlanActionRecord,
 )
-from state.writes import Advance, Observe, Put, Write
-from tests.applying.recording import WatchedStore, begun, creates, phases, run
-from tests.planning.plans import SPEC, action, request
+from state.writes import Advance, Move, Observe, Put, Write
+from tests.applying.recording import WatchedStore, begun, creates, phases, recorder_over, run
+from tests.planning.plans import SPEC, action, plan, request
 
 
 def names(writes: Sequence[Write]) -> list[str]:
@@ -201,3 +201,49 @@ def test_every_kind_of_row_is_written_by_these_tests() -> None:
     assert {AttemptRecord, BaselineRecord, EventRecord, InstanceRecord, OwedRecord, PlanActionRecord} <= written
     assert [w.phase for writes in store.commits for w in writes if isinstance(w, Advance)] == ["SENDING", "ACCEPTED"]
     assert RunStatus.PENDING.value == store.snapshot().current["run.a"].status
+
+
+def test_a_move_is_recorded_with_its_event_and_the_action_that_it_was() -> None:
+    store = WatchedStore()
+    recorder, (prepared,) = begun(store, [action()])
+    address = prepared.action.address
+    recorder.move(address, "run.new", "renamed (reconciler.toml:3)", prepared.action)
+    move, event, done = store.commits[-1]
+    assert isinstance(move, Move)
+    assert (move.source, move.target) == (address, "run.new")
+    assert isinstance(event, Put)
+    assert isinstance(event.record, EventRecord)
+    assert (event.record.type, event.record.address) == ("moved", "run.new")
+    assert event.record.message == "renamed (reconciler.toml:3)"
+    assert isinstance(done, Put)
+    assert isinstance(done.record, PlanActionRecord)
+    assert done.record.done_at is not None
+    assert [attempt.address for attempt in store.attempts()] == ["run.new"]
+    recorder.move("run.new", "run.newer", "by hand")
+    assert names(store.commits[-1]) == ["Move", "EventRecord"]
+
+
+def test_moves_are_made_together_or_not_at_all() -> None:
+    store = WatchedStore()
+    recorder, prepared = begun(store, creates(2))
+    first, second = (item.action.address for item in prepared)
+    with pytest.raises(StateConflict):
+        recorder.moves([(first, "run.a"), (second, "run.a")], "by hand")
+    assert set(store.snapshot().instances) == {first, second}
+    recorder.moves([(second, "run.a"), (first, second)], "by hand")
+    assert set(store.snapshot().instances) == {second, "run.a"}
+    recorder.moves([], "nothing")
+    assert [event.address for event in store.events()] == ["run.a", second]
+
+
+def test_nothing_is_told_of_which_nobody_knows_who_did_it() -> None:
+    store = WatchedStore()
+    recorder = recorder_over(store)
+    recorder.note("fresh", "on purpose")
+    assert [names(writes) for writes in store.commits] == [["ApplyRecord"], ["EventRecord"]]
+    made = action()
+    recorder.begin(plan(made))
+    (event,) = store.events()
+    author = store.applies([str(event.apply_id)])[recorder.apply_id]
+    assert (author.command, author.user, author.plan_digest) == ("apply", "me", plan(made).digest)
+    assert author.started_at < event.at

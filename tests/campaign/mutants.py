@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -39,13 +39,25 @@ class NotPlanted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one mutant. ``verdict``: killed, SURVIVED, or ERROR; ``by`` names what killed it."""
+    """What became of one mutant. ``verdict``: killed, SURVIVED, or ERROR; ``by`` names what killed it, ``why`` is
+    what it said. ``passing``: tests that failed once, and passed when they were run again alone: they killed nothing.
+    """
 
     name: str
     verdict: str
     by: str
     seconds: float
     breaks: str
+    why: str = ""
+    passing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A test (or ``simulator``) that fails, and the line of its failure."""
+
+    by: str
+    why: str
 
 
 def mutated(mutant: Mutant) -> str:
@@ -70,7 +82,7 @@ def planted(mutant: Mutant) -> Iterator[Path]:
         root = Path(folder)
         for name in _COPIED:
             if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(ROOT / name, root / name)  # with what is compiled already, valid by time and size
             else:
                 shutil.copy(ROOT / name, root / name)
         (root / mutant.file).write_text(changed, "utf-8")
@@ -79,19 +91,31 @@ def planted(mutant: Mutant) -> Iterator[Path]:
 
 def try_mutant(mutant: Mutant, also: Iterable[str] = (), schedules: int = SCHEDULES) -> Result:
     """Run its killers until one notices. ``also``: more tests, for a mutant that has to survive all of them."""
-    started = time.monotonic()
+    first = [mutant.first] if mutant.first else []
+    return _tried(mutant, [*first, _quick(mutant)], [*mutant.also, *also], schedules)
 
-    def result(verdict: str, by: str) -> Result:
-        return Result(mutant.name, verdict, by, round(time.monotonic() - started, 1), mutant.breaks)
+
+def _tried(mutant: Mutant, first: Iterable[Sequence[str]], then: Iterable[str], schedules: int) -> Result:
+    """Run the ``first`` tests, the simulator, and ``then`` more tests, until something notices."""
+    started, passing = time.monotonic(), dict[str, Failure]()
+
+    def result(verdict: str, failure: Failure | None) -> Result:
+        by, why = (failure.by, failure.why) if failure else ("", "")
+        unsteady = tuple(f"{one.by}: {one.why}" for one in passing.values())
+        return Result(mutant.name, verdict, by, round(time.monotonic() - started, 1), mutant.breaks, why, unsteady)
 
     try:
         with planted(mutant) as root:
-            killed = _test(root, _quick(mutant)) or _simulate(root, schedules)
-            for tests in dict.fromkeys((*mutant.also, *(item for item in also if item not in _quick(mutant)))):
-                killed = killed or _test(root, [tests])
+            killed = None
+            for tests in first:
+                killed = killed or first_failure(root, tests, passing)
+            if schedules:
+                killed = killed or _simulate(root, schedules)
+            for one in dict.fromkeys(then):
+                killed = killed or first_failure(root, [one], passing)
     except NotPlanted as problem:
-        return result("ERROR", str(problem))
-    return result("killed", killed) if killed else result("SURVIVED", "")
+        return result("ERROR", Failure(str(problem), ""))
+    return result("killed" if killed else "SURVIVED", killed)
 
 
 def _quick(mutant: Mutant) -> Sequence[str]:
@@ -100,32 +124,47 @@ def _quick(mutant: Mutant) -> Sequence[str]:
     return _STATE if mutant.file.startswith("state/") else _PROTOCOL
 
 
-def _test(root: Path, tests: Sequence[str]) -> str:
-    """The test that fails first, or nothing."""
-    quick = ["-x", "-q", "-n0", "-rfE", "--tb=no", "-pno:cacheprovider"]
+def first_failure(root: Path, tests: Sequence[str], passing: dict[str, Failure]) -> Failure | None:
+    """The first test that fails, and fails again alone; ``passing`` gets those that do not: a busy machine may be
+    the cause.
+    """
+    while found := _failing(root, tests, passing):
+        if found.by.startswith("never ends") or _failing(root, [found.by], {}):
+            return found
+        passing[found.by] = found
+    return None
+
+
+def _failing(root: Path, tests: Sequence[str], spared: Mapping[str, Failure]) -> Failure | None:
+    """The test that fails first, save those that are spared."""
+    quick = [f"--maxfail={len(spared) + 1}", "-q", "-n0", "-rfE", "--tb=line", "-pno:cacheprovider"]
     # A test that is known to fail says nothing, neither way; and no kill may be a matter of luck.
     code, said = _run(root, ["pytest", *quick, "-mnot xfail", "--hypothesis-seed=0", *tests])
     if code == 0:
-        return ""
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - |$)", said, re.MULTILINE)
+        return None
     if code is None:
-        return f"never ends: {' '.join(tests)}"
+        return Failure(f"never ends: {' '.join(tests)}", f"it had not ended after {_LONGEST:.0f} s")
+    failed = re.findall(r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - (.*)|)$", said, re.MULTILINE)
     if code != 1 or not failed:  # the tests could not even be collected, say
         raise NotPlanted(f"{' '.join(tests)} can't be run: {said[-500:]}")
-    return failed[1]
+    lines = [line.removeprefix(f"{root}/") for line in re.findall(r"^/\S+?:\d+: .+$", said, re.MULTILINE)]
+    for place, (name, words) in enumerate(failed):
+        if name not in spared:
+            return Failure(name, lines[place] if len(lines) == len(failed) else words)
+    return None
 
 
-def _simulate(root: Path, schedules: int) -> str:
-    """The first violation that the simulator finds, or nothing."""
+def _simulate(root: Path, schedules: int) -> Failure | None:
+    """The first violation that the simulator finds."""
     code, said = _run(root, ["tests.campaign.mutants", "--simulate", str(schedules)])
     if code == 0:
-        return ""
+        return None
     if code is None:
-        return "simulator: never ends"
+        return Failure("simulator: never ends", "")
     found = re.search(r"^seed .*", said, re.MULTILINE)
     if not found:
         raise NotPlanted(f"the simulator can't be run: {said[-500:]}")
-    return f"simulator, {found[0]}"
+    return Failure(f"simulator, {found[0]}", "")
 
 
 def _run(root: Path, module: Sequence[str]) -> tuple[int | None, str]:
@@ -134,7 +173,7 @@ def _run(root: Path, module: Sequence[str]) -> tuple[int | None, str]:
     running = subprocess.Popen(
         [sys.executable, "-m", *module],
         cwd=root,
-        env=env | {"PYTHONDONTWRITEBYTECODE": "1"},
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -155,16 +194,25 @@ def campaign(
     """Try the mutants and the two controls, two at a time. Returns the mutants' results, and those of the controls;
     ``tell`` is called with each as soon as it is known.
     """
-    every = [tests for mutant in mutants for tests in (*_quick(mutant), *mutant.also)]
+    every = {tests for mutant in mutants for tests in (*_quick(mutant), *mutant.also)} - {*_quick(CHANGES_NOTHING)}
+    every -= {tests for tests in every if any(str(above) in every for above in Path(tests).parents)}
 
     def one(mutant: Mutant) -> Result:
-        result = try_mutant(mutant, every if mutant is CHANGES_NOTHING else (), schedules)
+        result = try_mutant(mutant, sorted(every) if mutant is CHANGES_NOTHING else (), schedules)
         tell(result)
         return result
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         results = list(pool.map(one, (CHANGES_NOTHING, IS_NOT_THERE, *mutants)))
     return results[2:], results[:2]
+
+
+def try_with_control(mutant: Mutant, schedules: int = SCHEDULES) -> tuple[Result, Result]:
+    """Try one, and then only what killed it over a tree with nothing changed, which has to survive that."""
+    result = try_mutant(mutant, schedules=schedules)
+    if "::" in result.by:
+        return result, _tried(CHANGES_NOTHING, [[result.by]], (), schedules=0)
+    return result, _tried(CHANGES_NOTHING, (), (), schedules)
 
 
 def controls_hold(controls: Sequence[Result]) -> bool:
@@ -186,6 +234,15 @@ def table(results: Sequence[Result]) -> str:
     widths = [max(len(row[place]) for row in rows) for place in range(5)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def reasons(results: Iterable[Result]) -> str:
+    """What was said by whatever killed a mutant, and by tests that failed once only."""
+    lines = []
+    for result in results:
+        lines += [f"{result.name}: {result.by}: {result.why}"] * bool(result.why)
+        lines += [f"{result.name}: failed once, and not alone: {words}" for words in result.passing]
+    return "\n".join(lines)
 
 
 def _first_violation(schedules: int) -> int:
@@ -214,6 +271,8 @@ def main() -> int:
     )
     seconds = time.monotonic() - started
     print(table([*controls, *results]))
+    unsteady = [result for result in (*controls, *results) if result.passing or result.name == CHANGES_NOTHING.name]
+    print(reasons(unsteady), end="\n" if unsteady else "")
     killed = sum(result.verdict == "killed" for result in results)
     held = controls_hold(controls)
     words = "both controls hold" if held else "A CONTROL DOES NOT HOLD: the figures say nothing"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """``also``: tests that are run when neither the quick ones nor the simulator notice."""
+    """``first``: tests that are asked before the others, to save time; ``also``: tests that are run when neither the
+    quick ones nor the simulator notice.
+    """
 
     name: str
     file: str
@@ -15,6 +17,7 @@ class Mutant:
     new: str
     breaks: str
     also: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
 
 _SUBMISSION = "reconciler/applying/submission.py"
@@ -201,7 +204,8 @@ _POSTGRES = (
            "                raise StateLockLost(begun.epoch_by)\n",
            "the epoch is checked once everything is committed"),
     Mutant("pg-row-not-locked", "state/postgres/writing.py", "WHERE workspace = %s FOR NO KEY UPDATE",
-           "WHERE workspace = %s", "two commits at once do not know of each other"),
+           "WHERE workspace = %s", "two commits at once do not know of each other",
+           first=("tests/state/test_at_once.py",)),
     Mutant("pg-lock-admits-all", _ADVISORY, "        if not got:\n            return None\n", "",
            "the lock keeps nobody out"),
     Mutant("pg-lock-not-known-of", _ADVISORY, "    if not held:", "    if False:",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.config.validate import Desired
+from reconciler.config.variables import Given
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.project import check_project
 
@@ -50,6 +51,37 @@ def desired(folder: Path, root: str, **others: str) -> Desired:
         (folder / "runs").mkdir(exist_ok=True)
         (folder / "runs" / f"{name}.toml").write_text(text, "utf-8", newline="")
     return check_project(folder)
+
+
+def told(
+    folder: Path,
+    root: str,
+    *variables: str,
+    env: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    var_files: tuple[str, ...] = (),
+    **environments: str,
+) -> Desired:
+    """What a project says to an invocation with ``--var``, ``--env`` and ``--var-file``. ``var_files``: their texts."""
+    (folder / "reconciler.toml").write_text(root, "utf-8", newline="")
+    for name, text in environments.items():
+        (folder / "environments").mkdir(exist_ok=True)
+        (folder / "environments" / f"{name}.toml").write_text(text, "utf-8", newline="")
+    paths = tuple(folder / f"{number}.toml" for number, _ in enumerate(var_files))
+    for path, text in zip(paths, var_files, strict=True):
+        path.write_text(text, "utf-8", newline="")
+    return check_project(folder, environ or {}, Given(env, variables, paths))
+
+
+def addresses(found: Desired) -> list[str]:
+    """The instances, of a project without errors."""
+    assert errors(found) == []
+    return [instance.address for instance in found.instances]
+
+
+def said(found: Desired) -> list[tuple[str, str, str]]:
+    """Of each problem: its place without the file, its address, its summary."""
+    return [(str(item.source).partition(":")[2], item.address or "", item.summary) for item in found.diagnostics]
 
 
 def errors(found: Desired) -> list[Diagnostic]:

@@ -13,8 +13,12 @@ from reconciler.config.validate import validate
 from reconciler.dataframer.observation import absence, observation
 from reconciler.dataframer.parse import parse_run
 from reconciler.model.changes import Plan
-from reconciler.model.request import Lifecycle, Request, canonical_json
-from reconciler.planning.diff import diff, needs_history
+from reconciler.model.request import Lifecycle, Request, by_address, canonical_json
+from reconciler.planning.decide import Wishes, decide
+from reconciler.planning.diff import needs_history
+from reconciler.planning.estimate import estimator
+from reconciler.planning.imports import adopt, due
+from reconciler.planning.moves import move
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, lay_over
 from reconciler.planning.specs import Specs, remembered, resolve
@@ -37,12 +41,22 @@ def make_plan(case: Path) -> Plan:
     specs = remembered(snapshot.specs, observed.listed or ())
     instances, found = resolve(desired.instances, specs)
     busy, replace = bool(recorded.get("busy")), tuple(recorded.get("replace", ()))
+    moves = move(snapshot, desired.moved)
+    snapshot = moves.snapshot
     first = lay_over(snapshot, (), observed, busy)
     needy = [*needs_history(instances, first, replace), *(owed.address for owed in snapshot.owed)]
-    history = store.attempts(needy) if needy else []
-    decisions = diff(instances, lay_over(snapshot, history, observed, busy), replace)
-    around = Circumstances("emulator", AT, True, snapshot.meta, desired.where)
-    return plan(instances, decisions, Specs(), [*desired.diagnostics, *found], around)
+    history = moves.history(store.attempts(moves.addresses(needy))) if needy else []
+    now = lay_over(snapshot, history, observed, busy)
+    owners = moves.history(store.attempts_of_runs(block.run_id for block in desired.imports))
+    runs = {run.id: run for run in observed.listed or ()}
+    wanted = due(desired.imports, owners)
+    missing = {block.run_id: runs.get(block.run_id) for block in wanted.blocks.values()}
+    adoptions = adopt(wanted, by_address(instances), now, missing, AT)
+    wishes = Wishes(replace, recorded.get("target", ()), recorded.get("exclude", ()))
+    decisions, forbidding = decide(instances, now, moves, adoptions, wishes)
+    limits, estimate = desired.settings.limits, estimator(store.newest_runs(100))
+    around = Circumstances("emulator", AT, True, snapshot.meta, desired.where, limits=limits, estimate=estimate)
+    return plan(instances, decisions, Specs(), [*desired.diagnostics, *found, *forbidding], around)
 
 
 def fill(recorded: Mapping[str, Any]) -> MemoryStore:
@@ -84,6 +98,7 @@ def _attempt(item: Mapping[str, Any], number: int) -> AttemptRecord:
         imported=item.get("imported", False),
         status=item.get("status"),
         samples_completed=item.get("samples_completed"),
+        total_cost=item.get("total_cost"),
         spec_version=item.get("spec_version"),
         reported_json=canonical_json(item["reported"]) if "reported" in item else None,
         gone_at=AT if item.get("gone") else None,

@@ -139,17 +139,19 @@ def test_the_container_file_copies_what_the_build_needs() -> None:
     assert re.search(rf"useradd .*--create-home {user}$", next(rest for word, rest in steps if word == "RUN"))
 
 
-def test_the_pre_commit_hook_runs(tmp_path: Path) -> None:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
-    assert hook["entry"] == "reconciler validate"
-    for name, chosen in [("reconciler.toml", True), ("a/runs/b/c.toml", True), ("pyproject.toml", False)]:
-        assert bool(re.search(hook["files"], name)) is chosen
-    words = hook["entry"].split()[1:]
-    command = [sys.executable, "-m", "reconciler", *words]
+def test_the_pre_commit_hooks_run(tmp_path: Path) -> None:
+    validating, formatting = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert (validating["entry"], formatting["entry"]) == ("reconciler validate", "reconciler fmt")
+    for hook in (validating, formatting):
+        for name, chosen in [("reconciler.toml", True), ("a/runs/b/c.toml", True), ("pyproject.toml", False)]:
+            assert bool(re.search(hook["files"], name)) is chosen
+    command = [sys.executable, "-m", *validating["entry"].split()]
     path = str(ROOT)
     assert run(*command, cwd=ROOT / "examples" / "quickstart", PYTHONPATH=path).returncode == 0
-    (tmp_path / "reconciler.toml").write_text("[rum.a]\n", "utf-8")
+    (tmp_path / "reconciler.toml").write_text("[rum.a]\nb=1\n", "utf-8")
     assert run(*command, cwd=tmp_path, check=False, PYTHONPATH=path).returncode == 1
+    run(sys.executable, "-m", *formatting["entry"].split(), "reconciler.toml", cwd=tmp_path, PYTHONPATH=path)
+    assert (tmp_path / "reconciler.toml").read_text("utf-8") == "[rum.a]\nb = 1\n"
 
 
 def complete(shell: str, **variables: str) -> subprocess.CompletedProcess[str]:

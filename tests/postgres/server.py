@@ -6,6 +6,7 @@ that Ctrl-C at the tests does not reach it. All it writes is in its folder. ``fs
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -235,7 +236,9 @@ class Server:
         status = self.data / "postmaster.pid"
         until = time.monotonic() + PATIENCE
         while self.running and time.monotonic() < until:
-            lines = status.read_text().splitlines() if status.exists() else []
+            lines = []
+            with contextlib.suppress(FileNotFoundError):  # not there yet, or the one that a kill left is being replaced
+                lines = status.read_text().splitlines()
             if len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready":
                 return True
             time.sleep(0.002)

@@ -29,6 +29,7 @@ class FakeService:
     def __init__(self, polls: int | None = 1) -> None:
         self.key = KEY
         self.polls = polls  # looks until a new run succeeds; None: it works until finish()
+        self.fate = "SUCCEEDED"  # how new runs end
         self.id_only = False  # every create is answered with {"id": …} alone
         self.create_delay = 0.0
         self.cancel_polls: int | None = 0  # looks until a cancel is done; None: never
@@ -212,7 +213,7 @@ class FakeService:
                 wrong = problem(body, spec.seeded)
                 if wrong is not None:
                     return error_reply(400, wrong)
-                run = Run(body, spec, self.polls, dict(self.reported))
+                run = Run(body, spec, self.polls, dict(self.reported), fate=self.fate)
                 self.runs[run.id] = run
             return Reply(answer.status, self._body(answer, run), answer.headers, answer.wire, answer.interval)
 

@@ -77,6 +77,7 @@ class Run:
     completed_at: str | None = None
     cancel_polls: int | None = None  # looks until a cancel that was asked for is done
     version: int = 0  # of the spec, settled when the run is made
+    fate: str = "SUCCEEDED"  # how it ends
 
     def __post_init__(self) -> None:
         self.version = self.reported.get("spec_version", self.body.get("spec_version", self.spec.versions))
@@ -105,7 +106,7 @@ class Run:
         elif self.polls is not None:
             self.polls -= 1
             if self.polls <= 0:
-                self.finish("SUCCEEDED")
+                self.finish(self.fate)
             else:
                 self.status, self.completed = "PROCESSING", self.samples // 2
         else:

@@ -35,7 +35,7 @@ ACCEPTED = attempt(phase=Phase.ACCEPTED, run_id="run-1")
 
 EVERYTHING: list[Sequence[Write]] = [
     [Put(BaselineRecord(f"b{n}", T0, T1 if n else None, '["spec-1"]', "[]", None)) for n in (1, 0)],
-    [Put(ApplyRecord("apply-1", "apply", T0, "me", "here", git_dirty=False))],
+    [Put(ApplyRecord("apply-1", "apply", T0, "me", "here", git_dirty=False, git_branch="main"))],
     [Put(samples.full_attempt()), Put(attempt("a0", "run.y")), Put(attempt("a9", "run.é", note="esc \x1b"))],
     [Put(instance("run.z")), Put(instance("run.y", "a0")), Put(instance("run.x", "a1")), Put(instance("run.gone"))],
     [Put(owed("run-9", T2)), Put(owed("run-8", T0)), Put(owed("run-7", T0)), Pay("run-7", T1)],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from state.records import ApplyRecord, Phase
 from state.store import Store
-from state.writes import Put
-from tests.state.samples import T0, T1, attempt, event
+from state.writes import Forget, Move, Put
+from tests.state.samples import T0, T1, T2, T3, attempt, event, instance
 
 
 def test_attempts_come_by_address_and_number(store: Store) -> None:
@@ -32,6 +34,36 @@ def test_events_come_in_the_order_of_their_commits(store: Store) -> None:
     store.commit([Put(event("a", "run.a")), Put(event("x"))])
     assert [one.event_id for one in store.events()] == ["z", "y", "a", "x"]
     assert store.events("run.x") == [event("z"), event("x")]
+
+
+def test_every_address_ever(store: Store) -> None:
+    assert store.addresses() == []
+    store.commit([Put(attempt("a1", "run.b")), Put(instance("run.b", "a1")), Put(event("e", None))])
+    store.commit([Put(instance("run.a")), Put(event("f", "run.c")), Forget("run.b")])
+    assert store.addresses() == ["run.a", "run.b", "run.c"]
+
+
+def test_the_history_is_one_sequence(store: Store) -> None:
+    first, second = attempt("a1", "run.a", prepared_at=T1), attempt("a2", "run.a", 2, prepared_at=T3)
+    early, late = replace(event("z", "run.b"), at=T0), replace(event("y", "run.a"), at=T2)
+    same = replace(event("x", None), at=T3)
+    store.commit([Put(first), Put(early), Put(late)])
+    store.commit([Put(second), Put(same), Put(replace(same, event_id="w"))])
+    whole = [early, first, late, second, same, replace(same, event_id="w")]
+    assert store.history() == whole
+    assert store.history(limit=3) == whole[-3:]
+    assert store.history(["run.a", "run.a", "run.never"]) == [first, late, second]
+    assert store.history(["run.a"], limit=2) == [late, second]
+    assert store.history([]) == store.history(limit=0) == store.history(["run.a"], 0) == []
+
+
+def test_events_of_a_moved_attempt_go_along_in_the_history(store: Store) -> None:
+    bought = replace(event("bought", "run.a"), attempt_id="a1", at=T1)
+    store.commit([Put(attempt("a1", "run.a")), Put(instance("run.a", "a1")), Put(bought)])
+    renamed = replace(event("renamed", "run.b"), at=T2)
+    store.commit([Move("run.a", "run.b", T2), Put(renamed)])
+    assert store.history(["run.b"]) == [attempt("a1", "run.b"), bought, renamed]
+    assert store.history(["run.a"]) == [bought]
 
 
 def test_commands_by_their_ids(store: Store) -> None:

@@ -64,7 +64,7 @@ def test_baselines_and_plan_actions(store: Store) -> None:
     baseline = BaselineRecord("b1", T0, None, '["spec-1"]', "[]", None)
     actions = [PlanActionRecord(f"p1:{n}", "p1", str(n), "run.x", done_at=T1 if n else None) for n in range(2)]
     other = PlanActionRecord("p2:0", "p2", "0", "run.x")
-    apply = ApplyRecord("apply-1", "apply", T0, "me", "here", git_dirty=False)
+    apply = ApplyRecord("apply-1", "apply", T0, "me", "here", git_dirty=False, git_branch="main")
     store.commit([Put(baseline), *map(Put, actions), Put(other), Put(apply)])
     assert store.baseline("b1") == baseline
     assert store.baseline("b2") is None

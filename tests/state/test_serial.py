@@ -7,7 +7,7 @@ import pytest
 from state.errors import StateInvalid
 from state.records import RECORD_TYPES, ApplyRecord, MarkRecord, Phase
 from state.store import Store
-from state.writes import UNDECIDED_RECORDS, Advance, Forget, Observe, Pay, Put, Write, is_decision
+from state.writes import UNDECIDED_RECORDS, Advance, Forget, Move, Observe, Pay, Put, Write, is_decision
 from tests.state.samples import T0, T1, attempt, event, instance, owed, spec
 
 DECISIONS: list[Write] = [
@@ -17,6 +17,7 @@ DECISIONS: list[Write] = [
     Forget("run.x"),
     Pay("run-1", T1),
     Advance("a0", Phase.SENDING, T1),
+    Move("run.w", "run.v", T1),
 ]
 PROGRESS: list[Write] = [
     Put(event()),
@@ -29,7 +30,7 @@ PROGRESS: list[Write] = [
 
 @pytest.mark.parametrize("write", DECISIONS)
 def test_a_decision_raises_it_by_one(store: Store, write: Write) -> None:
-    before = store.commit([Put(attempt("a0"))])
+    before = store.commit([Put(attempt("a0")), Put(instance("run.w"))])
     assert is_decision(write)
     assert store.commit([*PROGRESS, write, Put(instance("run.z"))]) == before + 1
     assert store.meta().serial == store.snapshot().meta.serial == before + 1

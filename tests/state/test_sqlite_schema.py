@@ -17,7 +17,7 @@ from state.rows import columns
 from state.sqlite import migrations
 from state.sqlite.connection import SCHEMA_VERSION
 from state.sqlite.migrations import MIGRATIONS
-from state.sqlite.queries import NEWEST_SQL
+from state.sqlite.queries import ADDRESSES_SQL, NEWEST_SQL, newest_attempts_sql, newest_events_sql
 from state.sqlite.store import SqliteStore
 from state.writes import Advance, Observe, Put
 from tests.state.samples import T1, URL, attempt, instance, script
@@ -35,7 +35,8 @@ def raw(path: Path, opened: Opened) -> Iterator[sqlite3.Connection]:
 
 def test_migrations_are_recorded(raw: sqlite3.Connection) -> None:
     applied = raw.execute("SELECT migration_set, name FROM _sqlite_migrations").fetchall()
-    assert applied == [("reconciler.state", "0001_tables"), ("reconciler.state", "0002_marks_and_epoch")]
+    names = ("0001_tables", "0002_marks_and_epoch", "0003_branch")
+    assert applied == [("reconciler.state", name) for name in names]
     assert raw.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     assert raw.execute("SELECT schema_version, serial, base_url FROM meta").fetchall() == [(SCHEMA_VERSION, 0, URL)]
 
@@ -93,11 +94,13 @@ def test_a_state_of_the_first_version_is_upgraded_when_it_is_opened_for_writing(
         first.apply(Database(db))
         db.execute("INSERT INTO meta VALUES (1, 1, 'the-lineage', 7, ?, ?)", (URL, T1))
         db.execute("INSERT INTO instances VALUES ('run.x', NULL, '{}', ?)", (T1,))
+        db.execute("INSERT INTO applies (apply_id, command, started_at, user, host) VALUES ('p', 'apply', '', '', '')")
         db.execute("PRAGMA user_version = 1")
     store = opened(create=False)
     seen = store.snapshot()
     assert (seen.meta.schema_version, seen.meta.lineage, seen.meta.serial) == (SCHEMA_VERSION, "the-lineage", 7)
     assert (list(seen.instances), seen.marks) == (["run.x"], {})
+    assert store.applies(["p"])["p"].git_branch is None
     with store.lock("apply"):
         assert store.commit([Put(instance())]) == 8
 
@@ -181,6 +184,10 @@ def test_the_tables_defend_themselves_against_other_tools(path: Path, opened: Op
         ("SELECT * FROM attempts WHERE address = 'x' ORDER BY number", "attempts_address"),
         ("SELECT * FROM attempts WHERE run_id = 'x'", "attempts_run_id"),
         (NEWEST_SQL.replace("?", "9"), "attempts_newest"),
+        (newest_attempts_sql(chosen=True).replace("?1", "'[]'").replace("?2", "9"), "attempts_address"),
+        (newest_events_sql(chosen=True).replace("?1", "'[]'").replace("?2", "9"), "events_address"),
+        (newest_events_sql(chosen=True).replace("?1", "'[]'").replace("?2", "9"), "events_attempt"),
+        (ADDRESSES_SQL, "attempts_address"),
         ("SELECT * FROM attempts WHERE run_id IN (SELECT value FROM json_each('[]'))", "attempts_run_id"),
     ],
 )

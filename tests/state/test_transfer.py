@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from state import transfer
 from state.errors import StateDocumentInvalid, StateNewer
 from state.memory.store import MemoryStore
-from state.records import ROW_TYPES, JournalRecord, MarkRecord, Meta, Phase, Row
+from state.records import ROW_TYPES, ApplyRecord, JournalRecord, MarkRecord, Meta, Phase, Row
 from state.sqlite.store import open_sqlite
 from state.store import Store
 from state.transfer import fingerprint
@@ -76,7 +76,7 @@ def test_what_it_looks_like() -> None:
     lines = text_of([row]).splitlines()
     assert lines[0] == (
         '{"base_url":"https://service.example","created_at":"2025-01-01T00:00:00+00:00","format":"reconciler-state",'
-        '"format_version":1,"lineage":"the-lineage","serial":7}'
+        '"format_version":2,"lineage":"the-lineage","serial":7}'
     )
     assert lines[1] == (
         '{"events":{"address":null,"apply_id":null,"at":"2025-01-01T00:00:00+00:00","attempt_id":null,"event_id":"e1",'
@@ -185,11 +185,26 @@ def test_other_counts_than_rows_are_noticed() -> None:
 
 
 def test_a_newer_format_names_the_way_out() -> None:
-    header = json.loads(text_of([]).splitlines()[0]) | {"format_version": 2, "surprise": True}
+    header = json.loads(text_of([]).splitlines()[0]) | {"format_version": 3, "surprise": True}
     with pytest.raises(StateNewer) as caught:
         read(sealed([json.dumps(header)]))
-    assert "2" in caught.value.message
+    assert "3" in caught.value.message
     assert "Install" in caught.value.advice
+
+
+def first_version(row: dict[str, Any]) -> str:
+    """A text of the first version with one command."""
+    header = json.loads(text_of([]).splitlines()[0]) | {"format_version": 1}
+    return sealed([json.dumps(header), json.dumps({"applies": row})])
+
+
+def test_a_text_of_the_first_version_knows_no_branch() -> None:
+    apply = ApplyRecord("p1", "apply", T0, "me", "here", git_commit="1234abc", git_dirty=True)
+    row = json.loads(text_of([apply]).splitlines()[1])["applies"]
+    assert row.pop("git_branch") is None
+    assert read(first_version(row)) == (META, [apply])
+    refused(first_version(row | {"git_branch": None}), "git_branch", line=2)
+    refused(text_of([apply]).replace(',"git_branch":null', ""), "git_branch is missing", line=2)
 
 
 @pytest.mark.parametrize(

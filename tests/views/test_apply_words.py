@@ -47,7 +47,8 @@ def unknown(standing: str, why: str) -> Unsettled:
         (Report({Kind.CREATE: 1200}, [ending(RunStatus.SUCCEEDED)] * 1200),
          "Apply complete: 1,200 created. 1,200 succeeded."),
         (Report(dict.fromkeys(Kind, 1)),
-         "Apply complete: 1 created, 1 replaced, 1 retried, 1 cancelled, 1 forgotten, 1 deleted, 1 reused, 1 updated."),
+         "Apply complete: 1 created, 1 replaced, 1 retried, 1 cancelled, 1 forgotten, 1 deleted, 1 reused, 1 updated, "
+         "1 moved, 1 imported."),
         (Report({Kind.CREATE: 2}, [ending(RunStatus.SUCCEEDED), ending(None)], unfinished=1),
          "Apply complete: 2 created. 1 succeeded, 1 gone, 1 still working."),
         (Report(failures=[Failed("run.a", "rejected", "no")] * 2), "Apply incomplete: nothing changed. 2 refused."),

@@ -16,7 +16,7 @@ from tests.planning.plans import AT, SPEC, action, plan, request, unchanged
 
 TOP = {
     "format_version", "tool_version", "lineage", "serial", "digest", "plan_id", "timestamp", "git", "summary",
-    "resource_changes", "unmet", "drift", "diagnostics", "limits",
+    "resource_changes", "unmet", "drift", "diagnostics", "limits", "mode",
 }  # fmt: skip
 SUMMARY = {
     "create", "replace", "retry", "cancel", "forget", "delete", "reuse", "update", "move", "import", "unchanged",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reconciler.applying.apply import apply
+from reconciler.applying.author import Author
 from reconciler.applying.interruption import Interruption
-from reconciler.applying.record import Author, Recorder
+from reconciler.applying.record import Recorder
 from reconciler.applying.resolve import Decision, resolve
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Examiner, Settler, foresee

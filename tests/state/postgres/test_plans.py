@@ -53,6 +53,8 @@ def read(plan: dict[str, Any]) -> int:
         pytest.param(queries.ATTEMPTS_OF_RUNS_SQL, (1, RUNS), ASKED, id="by run"),
         pytest.param(queries.ATTEMPTS_OF_ADDRESSES_SQL, (1, ["run.x1", "run.x2"]), 2 * TIMES, id="by address"),
         pytest.param(queries.NEWEST_SQL, (1, 200), 200, id="newest"),
+        pytest.param(queries.NEWEST_ATTEMPTS_OF_SQL, (1, ["run.x1"], None), TIMES, id="history, attempts"),
+        pytest.param(queries.NEWEST_EVENTS_OF_SQL, (1, ["run.x1"], 9), TIMES, id="history, events"),
         pytest.param(queries.ELSEWHERE_SQL, (1, RUNS), ASKED, id="elsewhere"),
         pytest.param(writing._ATTEMPTS_SQL, (1, IDS, 1, RUNS), 2 * ASKED, id="commit, attempts"),
         pytest.param(writing._INSTANCES_SQL, (1, [], 1, IDS), ASKED, id="commit, instances"),

@@ -26,15 +26,29 @@ from tests.state.samples import T0, T1, URL, attempt, event, instance
 
 
 @pytest.fixture
-def place(own_server: Server) -> str:
+def name(own_server: Server) -> str:
     """A database of a server that this test may break."""
-    return own_server.url(own_server.create_database(), user="team", timeout="1")
+    return own_server.create_database()
+
+
+@pytest.fixture
+def place(own_server: Server, name: str) -> str:
+    """Its URL, with the patience of every user: on a busy machine, making the tables may well take a second."""
+    return own_server.url(name, user="team")
 
 
 @pytest.fixture
 def store(place: str) -> Iterator[PostgresStore]:
     made = open_postgres(place, base_url=URL, create=True)
     made.commit([Put(attempt(phase=Phase.ACCEPTED, run_id="r1", status="PENDING")), Put(instance("run.x", "a1"))])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hasty(store: PostgresStore, place: str) -> Iterator[PostgresStore]:
+    """The same state for a test that waits until a server is given up: it takes three seconds."""
+    made = open_postgres(f"{place}?timeout=3", base_url=URL)
     yield made
     made.close()
 
@@ -64,14 +78,14 @@ def test_a_server_that_is_restarted_meanwhile_is_waited_for(own_server: Server, 
     assert store.snapshot().current["run.x"].status == "PROCESSING"
 
 
-def test_a_server_that_stays_away_is_an_error_in_words(own_server: Server, store: PostgresStore) -> None:
+def test_a_server_that_stays_away_is_an_error_in_words(own_server: Server, hasty: PostgresStore) -> None:
     own_server.stop()
     started = time.monotonic()
     with pytest.raises(StateUnreachable, match="can't be reached"):
-        store.snapshot()
+        hasty.snapshot()
     assert time.monotonic() - started < 30
     own_server.start()
-    assert set(store.snapshot().current) == {"run.x"}
+    assert set(hasty.snapshot().current) == {"run.x"}
 
 
 def test_a_holder_that_lost_its_session_decides_nothing_until_it_locks_again(
@@ -125,30 +139,30 @@ def test_a_killed_server_has_what_was_committed(own_server: Server, store: Postg
 
 
 def test_a_frozen_server_is_given_up_and_nothing_is_sent_over_the_session_again(
-    own_server: Server, store: PostgresStore
+    own_server: Server, hasty: PostgresStore
 ) -> None:
-    with store.lock("apply"):
-        store.commit([Put(attempt("a2", number=2))])
+    with hasty.lock("apply"):
+        hasty.commit([Put(attempt("a2", number=2))])
         own_server.freeze()
         started = time.monotonic()
         with pytest.raises(StateUnreachable):
-            store.commit([Advance("a2", Phase.SENDING, T0)])
+            hasty.commit([Advance("a2", Phase.SENDING, T0)])
         assert time.monotonic() - started < 20
         own_server.thaw()
         with pytest.raises(StateLockLost):
-            store.commit([Advance("a2", Phase.ACCEPTED, T1, run_id="r2")])
+            hasty.commit([Advance("a2", Phase.ACCEPTED, T1, run_id="r2")])
     # What the server made of the step that it did not answer is not known, but it is one of two things.
-    assert [step.phase for step in store.journal("a2")] in (
+    assert [step.phase for step in hasty.journal("a2")] in (
         [Phase.PREPARED], [Phase.PREPARED, Phase.SENDING],
     )  # fmt: skip
 
 
-def test_one_that_hangs_inside_a_transaction_holds_up_nobody_for_long(place: str, store: PostgresStore) -> None:
-    with psycopg.connect(place.replace("timeout=1", "")) as hanging:
+def test_one_that_hangs_inside_a_transaction_holds_up_nobody_for_long(place: str, hasty: PostgresStore) -> None:
+    with psycopg.connect(place) as hanging:
         hanging.execute("SELECT 1 FROM reconciler.workspaces FOR UPDATE")
         with pytest.raises(StateBusy):
-            store.commit([Put(attempt("a2", number=2))])
-    store.commit([Put(attempt("a2", number=2))])
+            hasty.commit([Put(attempt("a2", number=2))])
+    hasty.commit([Put(attempt("a2", number=2))])
 
 
 def test_a_decision_is_not_made_once_more_over_a_new_session(own_server: Server, store: PostgresStore) -> None:
@@ -160,14 +174,14 @@ def test_a_decision_is_not_made_once_more_over_a_new_session(own_server: Server,
     assert [step.attempt_id for step in store.journal()] == ["a1", "a2"]
 
 
-def test_who_can_not_write_down_that_it_has_the_lock_has_none(place: str, store: PostgresStore) -> None:
+def test_who_can_not_write_down_that_it_has_the_lock_has_none(place: str, hasty: PostgresStore) -> None:
     other = open_postgres(place, base_url=URL)
-    with psycopg.connect(place.replace("timeout=1", "")) as hanging:
+    with psycopg.connect(place) as hanging:
         hanging.execute("SELECT 1 FROM reconciler.workspaces FOR UPDATE")
-        with pytest.raises(StateBusy), store.lock("apply"):
+        with pytest.raises(StateBusy), hasty.lock("apply"):
             pass
     with other.lock("apply") as theirs:
-        assert store.holder() == theirs
+        assert hasty.holder() == theirs
     other.close()
 
 
@@ -193,11 +207,11 @@ def test_a_server_set_back_to_a_copy_is_noticed(own_server: Server, store: Postg
 
 def test_tables_that_were_put_back_are_noticed(own_server: Server, place: str, store: PostgresStore) -> None:
     store.commit([Put(MarkRecord(UNTRACKED, "passed", T0))])
-    with psycopg.connect(place.replace("timeout=1", "")) as connection:
+    with psycopg.connect(place) as connection:
         rows = connection.execute("SELECT * FROM reconciler.marks").fetchall()
         connection.execute("DROP SCHEMA reconciler CASCADE")
     again = open_postgres(place, base_url=URL, create=True)
-    with psycopg.connect(place.replace("timeout=1", "")) as connection:
+    with psycopg.connect(place) as connection:
         connection.execute("INSERT INTO reconciler.marks VALUES (%s, %s, %s, %s, %s)", (1, *rows[0][1:]))
     assert again.snapshot().restarted
     again.close()
@@ -207,11 +221,10 @@ def test_tables_that_were_put_back_are_noticed(own_server: Server, place: str, s
 
 
 def test_a_database_that_was_put_back_on_the_running_server_is_noticed(
-    own_server: Server, place: str, store: PostgresStore
+    own_server: Server, name: str, place: str, store: PostgresStore
 ) -> None:
     store.commit([Put(MarkRecord(UNTRACKED, "passed", T0))])
     store.close()
-    name = str(psycopg.conninfo.conninfo_to_dict(place.replace("timeout=1", ""))["dbname"])
     kept = own_server.create_database(template=name)
     own_server.drop_database(name)
     own_server.execute(f"ALTER DATABASE {kept} RENAME TO {name}")
@@ -220,9 +233,8 @@ def test_a_database_that_was_put_back_on_the_running_server_is_noticed(
     again.close()
 
 
-def test_rows_that_were_put_back_are_noticed(own_server: Server, place: str, store: PostgresStore) -> None:
+def test_rows_that_were_put_back_are_noticed(own_server: Server, name: str, place: str, store: PostgresStore) -> None:
     store.commit([Put(MarkRecord(UNTRACKED, "passed", T0))])
-    name = str(psycopg.conninfo.conninfo_to_dict(place.replace("timeout=1", ""))["dbname"])
     with psycopg.connect(own_server.url(name)) as connection:
         connection.execute("CREATE TABLE kept AS TABLE reconciler.attempts")
         connection.execute("SET session_replication_role = replica")  # as pg_restore --disable-triggers does
@@ -269,12 +281,12 @@ def test_a_database_that_is_read_only_is_refused_for_writing_and_can_be_read(
     reading.close()
 
 
-def test_after_a_freeze_nothing_of_before_is_taken_for_an_answer(own_server: Server, store: PostgresStore) -> None:
-    given_up = store._session
+def test_after_a_freeze_nothing_of_before_is_taken_for_an_answer(own_server: Server, hasty: PostgresStore) -> None:
+    given_up = hasty._session
     own_server.freeze()
     with pytest.raises(StateUnreachable):
-        store.snapshot()
+        hasty.snapshot()
     own_server.thaw()
     assert given_up.closed  # whatever the server still sends over it, nobody listens
-    assert set(store.snapshot().current) == {"run.x"}
-    assert store.journal("a1")[-1].phase is Phase.ACCEPTED
+    assert set(hasty.snapshot().current) == {"run.x"}
+    assert hasty.journal("a1")[-1].phase is Phase.ACCEPTED

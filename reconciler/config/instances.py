@@ -1,0 +1,103 @@
+"""From a declared instance whose values are right to the value that the later stages work with."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from reconciler.config.expand import Declaration
+from reconciler.config.layers import Declared, Values
+from reconciler.config.load import Document
+from reconciler.config.positions import Lines, Path, header_offsets, locate
+from reconciler.config.settings import to_secret
+from reconciler.dataframer.fields import LEGACY_EXPANSION, RUN_FIELDS, SECRET_FIELDS
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Source
+from reconciler.model.request import Instance, Lifecycle, Request
+
+_SENT: Final = tuple(name for name in RUN_FIELDS if name not in (*SECRET_FIELDS, "spec_id", "enable_revisions"))
+
+
+class Instances:
+    """Makes instances; what many of them have in common is made once."""
+
+    def __init__(
+        self,
+        declarations: Iterable[Declaration],
+        aliases: Mapping[str, str],
+        dependencies: Mapping[str, tuple[Address, ...]],
+    ) -> None:
+        self._aliases, self._dependencies, self._places = aliases, dependencies, _Places(declarations)
+        self._values: Values | None = None
+        self._request = Request(())
+        self._lifecycles: dict[tuple[tuple[str, object], ...], Lifecycle] = {}
+
+    def of(self, declaration: Declaration, declared: Declared) -> Instance:
+        """One instance."""
+        values = declared.values
+        lifecycle = values.get("lifecycle", {})
+        legacy = values.get("enable_revisions") is True
+        if values is not self._values:  # shards share theirs
+            self._values, self._request = values, self._asked(values, lifecycle.get("rerun", 0), legacy)
+        return Instance(
+            declared.address,
+            self._request,
+            self._lifecycle(lifecycle),
+            self._places.of(declaration, declared),
+            tuple((name, to_secret(values[name])) for name in SECRET_FIELDS if name in values),
+            spec_name=values.get("spec_name"),
+            legacy_revisions=legacy,
+            follows_latest=values.get("spec_version") == "latest",
+            depends_on=self._dependencies.get(declaration.name, ()),
+        )
+
+    def _asked(self, values: Values, rerun: int, legacy: bool) -> Request:
+        asked: Values = {name: values[name] for name in _SENT if name in values}
+        if asked.get("spec_version") == "latest":
+            del asked["spec_version"]
+        if legacy:
+            asked |= {name: list(expansion) for name, expansion in LEGACY_EXPANSION.items()}
+        spec_id = values.get("spec_id") or self._aliases.get(values.get("spec") or "")
+        if spec_id is not None:
+            asked = {"spec_id": spec_id.lower(), **asked}
+        return Request.of(asked, rerun)
+
+    def _lifecycle(self, table: Values) -> Lifecycle:
+        pairs = tuple(pair for pair in table.items() if pair[0] != "rerun")
+        if pairs not in self._lifecycles:
+            self._lifecycles[pairs] = Lifecycle(**dict(pairs))
+        return self._lifecycles[pairs]
+
+
+class _Places:
+    """The line of each declaration, and of each key of a ``for_each``; each file is looked through once."""
+
+    def __init__(self, declarations: Iterable[Declaration]) -> None:
+        self._by_document: dict[int, list[Declaration]] = defaultdict(list)
+        for declaration in declarations:
+            self._by_document[id(declaration.own.document)].append(declaration)
+        self._known: dict[int, dict[Path, Source]] = {}
+
+    def of(self, declaration: Declaration, declared: Declared) -> Source:
+        """The line that an instance owes itself to."""
+        document = declaration.own.document
+        if id(document) not in self._known:
+            self._known[id(document)] = self._look_through(document)
+        return self._known[id(document)][declared.home.path if declaration.is_keyed else declaration.own.path]
+
+    def _look_through(self, document: Document) -> dict[Path, Source]:
+        lines, offsets = Lines(document.text), header_offsets(document.text)
+        found: dict[Path, Source] = {}
+        wanted: list[Path] = []
+        for declaration in self._by_document[id(document)]:
+            offset = offsets.get(declaration.name)
+            if declaration.is_keyed:
+                wanted.extend(declared.home.path for declared in declaration.instances)
+            elif offset is None:  # written in another form: run.NAME.key = …, or an inline table
+                wanted.append(declaration.own.path)
+            else:
+                found[declaration.own.path] = Source(document.file, *lines.at(offset))
+        for path, span in locate(document.text, wanted).items() if wanted else ():
+            found[path] = Source(document.file, *lines.at(span.key))
+        return found

@@ -1,0 +1,74 @@
+"""Layers of values: defaults, a declaration above them, and above it what an instance has of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.config.load import Document
+from reconciler.config.positions import Path
+from reconciler.model.address import Address
+
+SPEC_KEYS: Final = ("spec", "spec_id", "spec_name")
+_SPEC_KEYS: Final = frozenset(SPEC_KEYS)
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A table that contributes values. ``alone``: it holds one value, which stands at ``path`` itself."""
+
+    document: Document
+    path: Path
+    table: Values
+    alone: bool = False
+
+    def place(self, key: str) -> Path:
+        """Where the value of a key stands."""
+        return self.path if self.alone else (*self.path, key)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is a table of defaults."""
+        return self.path[0] == "defaults"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One instance before validation: ``layers`` from the strongest to the weakest, ``values`` as they are in force."""
+
+    address: Address
+    layers: tuple[Layer, ...]
+    values: Values
+
+    def layer(self, key: str) -> Layer | None:
+        """The layer that decides a key. The three ways to name a spec are one choice: the strongest that makes it."""
+        keys = SPEC_KEYS if key in SPEC_KEYS else (key,)
+        deciding = next((layer for layer in self.layers if any(name in layer.table for name in keys)), None)
+        return deciding if deciding is not None and key in deciding.table else None
+
+    @property
+    def home(self) -> Layer:
+        """The table that is this instance's own, or its declaration's."""
+        return next(layer for layer in self.layers if not layer.alone)
+
+
+def laid_over(below: Values, table: Mapping[str, Any]) -> Values:
+    """The values in force when a table is laid over others. Values are shared, not copied."""
+    chooses = not _SPEC_KEYS.isdisjoint(table)
+    values = {key: value for key, value in below.items() if key not in SPEC_KEYS} if chooses else dict(below)
+    values.update(table)
+    if "lifecycle" in table and "lifecycle" in below:  # merged key by key
+        lower, upper = below["lifecycle"], table["lifecycle"]
+        values["lifecycle"] = {**lower, **upper} if isinstance(lower, dict) and isinstance(upper, dict) else upper
+    return values
+
+
+def in_force(layers: Iterable[Layer]) -> Values:
+    """The values of layers that are given from the strongest to the weakest."""
+    values: Values = {}
+    for layer in reversed(tuple(layers)):
+        values = laid_over(values, layer.table) if values else layer.table
+    return values

@@ -1,0 +1,33 @@
+"""Estimates of what runs cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """US dollars, and what they were estimated from. ``runs``: how many finished runs; 0 where several estimates with
+    grounds of their own are taken together.
+    """
+
+    usd: float
+    runs: int
+    basis: str  # "the same spec and model" | "the same model"
+
+    def __str__(self) -> str:
+        count = f"{self.runs:,} run{'' if self.runs == 1 else 's'}" if self.runs else "finished runs"
+        return f"≈ ${self.usd:,.2f}, from {count} of {self.basis}"
+
+
+def total(estimates: Iterable[Estimate | None]) -> Estimate | None:
+    """All of them together; None if one is unknown, or there is none."""
+    found = list(estimates)
+    known = [estimate for estimate in found if estimate is not None]
+    if not known or len(known) < len(found):
+        return None
+    bases = sorted({estimate.basis for estimate in known}, reverse=True)
+    counts = {(estimate.basis, estimate.runs) for estimate in known}
+    usd = sum(estimate.usd for estimate in known)
+    return Estimate(usd, known[0].runs if len(counts) == 1 else 0, " or ".join(bases))
