@@ -67,6 +67,7 @@ def test_a_run_comes_with_its_provenance(service: Depot, client: Client, tmp_pat
             "user": "ann",
             "host": "laptop",
             "git_commit": "c0ffee",
+            "git_branch": "main",
             "git_dirty": False,
             "plan_id": "plan-1",
             "plan_digest": "sha256:12",
@@ -263,7 +264,9 @@ def test_a_provenance_file_that_leads_out_is_none(service: Depot, client: Client
     (tmp_path / "victim").write_bytes(b"somebody's own")
     told["files"][0]["path"] = "../../../victim"
     (tmp_path / "out" / "run.x" / "provenance.json").write_bytes(written(told))
-    assert kinds(fetch_all(tmp_path / "out", client, origin("r1"))) == [("run.x", "Failed")]
+    found = fetch_all(tmp_path / "out", client, origin("r1"))
+    assert kinds(found) == [("run.x", "Failed")]
+    assert "is not what `download` made" in words(found)[0]
     assert (tmp_path / "victim").read_bytes() == b"somebody's own"
 
 
