@@ -250,6 +250,7 @@ def test_a_folder_of_files_that_became_a_link_is_not_written_through(
     fetch_all(out, client, origin("r1"))
     (out / "run.x" / "files" / "de").rename(elsewhere)
     (out / "run.x" / "files" / "de").symlink_to(elsewhere)
+    assert kinds(fetch_all(out, client, origin("r1"))) == [("run.x", "Kept")]  # read through it is
     (elsewhere / "b.txt").write_bytes(b"somebody's own")
     told = fetch_all(out, client, origin("r1"))
     assert kinds(told) == [("run.x", "Failed")]
