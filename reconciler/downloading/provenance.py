@@ -94,6 +94,7 @@ def provenance(origin: Origin, run: Run, files: Iterable[FileRecord], source: st
             "user": applied.user,
             "host": applied.host,
             "git_commit": applied.git_commit,
+            "git_branch": applied.git_branch,
             "git_dirty": applied.git_dirty,
             "plan_id": applied.plan_id,
             "plan_digest": applied.plan_digest,

@@ -82,7 +82,7 @@ class Shelf:
             path = target / FILES / one.path
             if not os.path.lexists(path):
                 missing.append(one.path)
-            elif not _is_plain(target, path) or path.stat().st_size != one.size_bytes or sha256_of(path) != one.sha256:
+            elif not path.is_file() or path.stat().st_size != one.size_bytes or sha256_of(path) != one.sha256:
                 changed.append(one.path)
         found = Found(folder, there, tuple(changed), tuple(missing))
         staged = self._staging(folder, run_id)
@@ -141,7 +141,7 @@ class Shelf:
         if not os.path.lexists(folder):
             return None
         told = folder / provenance.NAME
-        if not folder.is_symlink() and folder.is_dir() and _is_plain(folder, told):
+        if not folder.is_symlink() and folder.is_dir() and _is_plain(told):
             found = provenance.read(told.read_bytes()) if told.stat().st_size <= _LARGEST_PROVENANCE else None
             if found is not None and found.address == address and all(_is_inside(one) for one in found.files):
                 return found
@@ -209,11 +209,8 @@ def _is_inside(one: FileRecord) -> bool:
     return "\0" not in one.path and all(part not in ("", ".", "..") for part in parts)
 
 
-def _is_plain(root: Path, path: Path) -> bool:
-    """Whether it is a file, reached through folders alone: no symbolic link on the way."""
-    for folder in path.relative_to(root).parents[:-1]:
-        if (root / folder).is_symlink():
-            return False
+def _is_plain(path: Path) -> bool:
+    """Whether it is a file, and no link to one."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:

@@ -104,7 +104,7 @@ WICKED: dict[str, tuple[Callable[[], bytes], str]] = {
     "a device": (lambda: packed({"evil": b""}, _device), "no file at all"),
     "an escape": (lambda: packed({"\x1b[2Jevil": b"x"}), "control characters"),
     "a NUL": (lambda: spoiled(packed({"evil/Z.txt": b"x"}), b"evil/", 5, b"\0"), "control characters"),
-    "encrypted": (encrypted, "encrypted"),
+    "encrypted": (encrypted, "refused: 'a' is encrypted"),
     "another method": (lambda: packed({"a": b"x"}, _method), "not known here"),
     "10 GB of zeros": (lambda: lying(4_000_000_000, b"\0" * 10_000_000), "would become 4,000,000,000"),
     "zeros": (lambda: zeros(100 * 2**20), "would become 104,857,600"),

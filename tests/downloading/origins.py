@@ -13,7 +13,7 @@ from reconciler.model.downloads import DownloadEvent, Failed, Fetched, Kept, Not
 from state.records import ApplyRecord, AttemptRecord, Phase
 from tests.state.samples import T0, T1, attempt
 
-APPLIED = ApplyRecord("apply-1", "apply", T0, "ann", "laptop", "plan-1", "sha256:12", "c0ffee", False)
+APPLIED = ApplyRecord("apply-1", "apply", T0, "ann", "laptop", "plan-1", "sha256:12", "c0ffee", False, "main")
 
 
 def recorded(run_id: str, address: str = "run.x", **changes: Any) -> AttemptRecord:

@@ -119,3 +119,29 @@ def test_a_crash_at_any_step_of_a_repair(
     else:
         pytest.fail(f"it has more than {MOST_STEPS} steps")
     assert at > 15
+
+
+@pytest.mark.parametrize("way", ["files", "archive"])
+def test_all_of_a_run_is_on_the_disk_before_it_gets_its_name(
+    service: Depot, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    content = {"a.txt": b"one", "de/b.txt": b"two" * 1000}
+    service.add("r1", content, **({"generated_files": None} if way == "archive" else {}))
+    service.archives["r1"] = packed(content)
+    synced: set[int] = set()
+    named: dict[str, set[int]] = {}
+    fsync, rename = os.fsync, os.rename
+
+    def syncing(handle: int) -> None:
+        fsync(handle)
+        synced.add(os.fstat(handle).st_ino)
+
+    def renaming(source: Path, target: Path) -> None:
+        named[target.name] = {path.stat().st_ino for path in [source, *source.rglob("*")]} - synced
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(os, "rename", renaming)
+    fetch_all(tmp_path, client, origin("r1"))
+    assert named.pop("run.x") == set()
+    assert tmp_path.stat().st_ino in synced

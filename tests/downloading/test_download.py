@@ -67,6 +67,7 @@ def test_a_run_comes_with_its_provenance(service: Depot, client: Client, tmp_pat
             "user": "ann",
             "host": "laptop",
             "git_commit": "c0ffee",
+            "git_branch": "main",
             "git_dirty": False,
             "plan_id": "plan-1",
             "plan_digest": "sha256:12",
@@ -249,6 +250,7 @@ def test_a_folder_of_files_that_became_a_link_is_not_written_through(
     fetch_all(out, client, origin("r1"))
     (out / "run.x" / "files" / "de").rename(elsewhere)
     (out / "run.x" / "files" / "de").symlink_to(elsewhere)
+    assert kinds(fetch_all(out, client, origin("r1"))) == [("run.x", "Kept")]  # read through it is
     (elsewhere / "b.txt").write_bytes(b"somebody's own")
     told = fetch_all(out, client, origin("r1"))
     assert kinds(told) == [("run.x", "Failed")]
@@ -263,7 +265,9 @@ def test_a_provenance_file_that_leads_out_is_none(service: Depot, client: Client
     (tmp_path / "victim").write_bytes(b"somebody's own")
     told["files"][0]["path"] = "../../../victim"
     (tmp_path / "out" / "run.x" / "provenance.json").write_bytes(written(told))
-    assert kinds(fetch_all(tmp_path / "out", client, origin("r1"))) == [("run.x", "Failed")]
+    found = fetch_all(tmp_path / "out", client, origin("r1"))
+    assert kinds(found) == [("run.x", "Failed")]
+    assert "is not what `download` made" in words(found)[0]
     assert (tmp_path / "victim").read_bytes() == b"somebody's own"
 
 
