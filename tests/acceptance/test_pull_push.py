@@ -315,7 +315,7 @@ BROKEN: list[tuple[Callable[[str], str], str]] = [
     (lambda text: "".join(text.splitlines(keepends=True)[:-1]), "ends before its last line"),
     (lambda text: text.replace("SUCCEEDED", "SUCCEEDEE", 1), "hash"),
     (lambda text: text + "more\n", "follows"),
-    (lambda text: headed(text, format_version=2), "newer version"),
+    (lambda text: headed(text, format_version=3), "newer version"),
     (lambda text: headed(text, lineage="../../../elsewhere"), "lineage"),
     (lambda text: changed(text, "attempts", status={"a": 1}), "line 2: status of attempts"),
     (lambda text: changed(text, "attempts", sent_json="\x1b[2J"), r"sent_json of attempts is '\x1b[2J'"),
