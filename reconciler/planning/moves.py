@@ -63,7 +63,7 @@ def move(snapshot: Snapshot, blocks: Sequence[MovedBlock]) -> Moves:
     for old, (new, block) in ways.items():
         if new in taken:
             found.append(_error("Two sources for one address", f"{taken[new]} and {old} would both be {new}.", block))
-        elif new in snapshot.instances and new not in ways:
+        elif (new in snapshot.instances or new in snapshot.open) and new not in ways:
             said = f"{old} would be {new}, which is recorded already."
             found.append(_error("A move onto a recorded address", said, block))
         taken.setdefault(new, old)
