@@ -25,7 +25,7 @@ from tests.docs.commands import commands
 from tests.emulator.api import Api
 
 _BLOCK = re.compile(r"^ *Examples?:\n((?: +reconciler .*\n?)+)", re.MULTILINE)
-_ADDRESS = re.compile(r"""run\.([A-Za-z_][\w-]*)(?:\["([^"*]+)"\]|(\[\*\]))?""")
+_ADDRESS = re.compile(r"""run\.([A-Za-z_][\w-]*|\*)(?:\["([^"]+)"\]|(\[\*\]))?""")
 _RUN_ID, _LOCK_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a", "3f0c5a9b12de"
 _FAULTS = "RECONCILER_EMULATOR_FAULTS"
 # What a line takes for granted, by the name of the file, is made before it.
@@ -78,13 +78,17 @@ class Scene:
         """Every run that the lines name, with its keys, and one more."""
         keys: dict[str, set[str]] = {"another": set()}
         for name, key, some in _ADDRESS.findall(" ".join(self.lines)):
-            keys.setdefault(name, set()).update([key] if key else ["one"] if some else [])
+            found = keys.setdefault("another" if name == "*" else name, set())
+            found.update([key.replace("*", "")] if key else ["one"] if some else [])
         declared = [
             run(name, 2 + number, **({"for_each": {key: {} for key in sorted(of)}} if of else {}))
             for number, (name, of) in enumerate(keys.items())
             if name not in without
         ]
-        self.project.declare(*declared, apply="parallelism = 1")
+        limits = [f"{name} = 1000" for name in re.findall(r"--override (\w+)", " ".join(self.lines))]
+        self.project.declare(
+            *declared, apply="\n".join(["parallelism = 1", *(["[limits]"] if limits else []), *limits])
+        )
 
     def buy(self, *more: str, code: int = 0, **env: str) -> None:
         self.project.apply(*more, code=code, env=env)
