@@ -184,7 +184,7 @@ _AROUND = (
            "the run that a dependency had before its replacement counts as the dependency",
            also=("tests/acceptance/test_depends_on.py",)),
     Mutant("moved-onto-another", "reconciler/applying/preconditions.py",
-           "    if new in snapshot.instances:\n        return \"outdated\"", "    if False:\n        return \"outdated\"",
+           '    if new in snapshot.instances:\n        return "outdated"', '    if False:\n        return "outdated"',
            "a move may take the place of a run", also=("tests/applying/test_move_preconditions.py",)),
     Mutant("run-id-shared", "state/tables.py", "if attempt.run_id in self.runs:", "if False:",
            "two attempts may have one run"),
