@@ -63,7 +63,7 @@ LAYOUT = {
     "dotted keys in inline tables": ("a={ b . c=1,b.d = [ 2 ]}\n", "a = { b.c = 1, b.d = [2] }\n"),
     "lines that look like headers": (
         "a = [\n[1], #]\n['''\n[b]\n''']\n]\n",
-        "a = [\n  [1], #]\n  ['''\n[b]\n'''],\n]\n",
+        "a = [\n  [1], #]\n  [\n    '''\n[b]\n''',\n  ],\n]\n",
     ),
     "an empty file": ("", ""),
     "a file of blank lines": ("\n \n\n", ""),
