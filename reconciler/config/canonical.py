@@ -51,10 +51,17 @@ def canonical(text: str) -> str:
     """The canonical form of a valid TOML text, which is not checked here. Raises WouldChange."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     written = "".join(f"{line}\n" for line in _lines(list(_statements(text))))
-    # Written out, because nan is not equal to itself, and 1 is equal to true.
-    if _without_layout(written) != _without_layout(text) or repr(tomllib.loads(written)) != repr(tomllib.loads(text)):
+    if _without_layout(written) != _without_layout(text) or _said(written) != _said(text):
         raise WouldChange
     return written
+
+
+def _said(text: str) -> str | None:
+    """Its values, written out, because nan is not equal to itself, and 1 is equal to true; None if it is no TOML."""
+    try:
+        return repr(tomllib.loads(text))
+    except tomllib.TOMLDecodeError:
+        return None
 
 
 def _without_layout(text: str) -> str:

@@ -177,6 +177,7 @@ LOSSES = {
     "a way to write a value": ("a = 1\n", "a = 0x1\n"),
     "the place of a table": ("[[a]]\n[b]\n[[a]]\n", "[[a]]\n[[a]]\n[b]\n"),
     "the place of a comment": ("a = 1 # b\n[c]\n", "a = 1\n[c] # b\n"),
+    "a comma": ("a = [1, 2]\n", "a = [1 2]\n"),
     "what is in a comment": ("# a\nb = 1\n", "# ab = 1\n"),
 }
 
