@@ -6,6 +6,7 @@ What may take long starts first: left for the end, it would keep one worker busy
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 
 import pytest
@@ -32,6 +33,8 @@ _FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell: children inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_FOLDER] = folder = tempfile.TemporaryDirectory(prefix="reconciler-tests-")
     os.environ["XDG_DATA_HOME"] = folder.name
 

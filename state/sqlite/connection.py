@@ -64,8 +64,12 @@ def reader(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 def version(connection: sqlite3.Connection, path: Path) -> int:
     """The schema version; 0 for an empty database. Raises StateNewer, or StateForeign for somebody else's tables."""
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    connection.execute("BEGIN")  # both as of one moment: another process may be making the tables just now
+    try:
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    finally:
+        connection.execute("ROLLBACK")
     if names and (found == 0 or "meta" not in names):
         raise StateForeign(
             f"This is a SQLite database, but no state ({path}); it was not touched.", "Name another file."

@@ -8,17 +8,18 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlite_utils import Database, Migrations
 
 from state.records import RECORD_TYPES, JournalRecord, Phase, Record
 from state.rows import columns
-from state.sqlite import migrations
+from state.sqlite import connection, migrations
 from state.sqlite.connection import SCHEMA_VERSION
 from state.sqlite.migrations import MIGRATIONS
 from state.sqlite.queries import ADDRESSES_SQL, NEWEST_SQL, newest_attempts_sql, newest_events_sql
-from state.sqlite.store import SqliteStore
+from state.sqlite.store import SqliteStore, open_sqlite
 from state.writes import Advance, Observe, Put
 from tests.state.samples import T1, URL, attempt, instance, script
 
@@ -194,3 +195,22 @@ def test_the_tables_defend_themselves_against_other_tools(path: Path, opened: Op
 def test_hot_queries_use_their_index(raw: sqlite3.Connection, sql: str, index: str) -> None:
     plan = " ".join(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {sql}"))
     assert index in plan
+
+
+def test_tables_that_another_process_is_making_are_none_of_somebody_else(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    connection.create_file(path)
+    reading, _ = connection.reader(path)
+
+    class Interrupted:
+        """Between the two questions another process commits the tables."""
+
+        def execute(self, sql: str) -> sqlite3.Cursor:
+            answer = reading.execute(sql)
+            if "user_version" in sql:
+                open_sqlite(path, base_url=URL, create=True).close()
+            return answer
+
+    assert connection.version(cast(sqlite3.Connection, Interrupted()), path) == 0
+    assert connection.version(reading, path) == connection.SCHEMA_VERSION
+    reading.close()
