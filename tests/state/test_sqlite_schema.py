@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -201,16 +202,19 @@ def test_tables_that_another_process_is_making_are_none_of_somebody_else(tmp_pat
     path = tmp_path / "state.db"
     connection.create_file(path)
     reading, _ = connection.reader(path)
+    other = threading.Thread(target=lambda: open_sqlite(path, base_url=URL, create=True).close())
 
     class Interrupted:
-        """Between the two questions another process commits the tables."""
+        """Between the two questions another one commits the tables, unless it has to wait."""
 
         def execute(self, sql: str) -> sqlite3.Cursor:
             answer = reading.execute(sql)
             if "user_version" in sql:
-                open_sqlite(path, base_url=URL, create=True).close()
+                other.start()
+                other.join(1.0)
             return answer
 
     assert connection.version(cast(sqlite3.Connection, Interrupted()), path) == 0
+    other.join()
     assert connection.version(reading, path) == connection.SCHEMA_VERSION
     reading.close()
