@@ -99,6 +99,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         apply_plan,
         await_lock,
         has_unsettled,
+        refuse_environment,
         refuse_errors,
         refuse_limits,
     )
@@ -112,6 +113,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         telling = _telling(session, how.as_json, interruption)
         await_lock(project, how.lock_timeout)
         made = read_plan(planfile) if planfile else make_plan(project, planning)
+        refuse_environment(project, made)
         telling.plan(made)
         if asking and not planfile and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
             continue  # what was decided changes the plan

@@ -139,6 +139,7 @@ class _Planning:
             heading=self._heading(busy),
             limits=self._project.settings.limits,
             mode=options.mode,
+            environment=self._project.settings.environment or "",
             estimate=estimator(finished),
         )
         return plan(instances, decisions, specs, found, around)
