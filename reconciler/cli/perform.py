@@ -106,7 +106,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
     from reconciler.pipeline.plan import make_plan
     from reconciler.planning.planfile import read_plan
 
-    project = open_project(session)
+    project = open_project(session, records_only=planfile is not None)
     asking = session.interactive and not how.auto_approve and not how.as_json
     while True:
         interruption = Interruption()
