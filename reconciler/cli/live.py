@@ -67,7 +67,8 @@ class LiveTelling:
     def close(self, report: Report, code: int) -> None:
         """Take the display away, and leave the closing line."""
         self.stop()
-        self._session.say("\n" + "\n".join(closing_lines(report, self._paint)))
+        lines = closing_lines(report, self._paint, self._session.width(sys.stdout))
+        self._session.say("\n" + "\n".join(lines))
 
     def stop(self) -> None:
         """Give the terminal back; also called when something goes wrong."""
