@@ -125,7 +125,6 @@ def test_the_words_name_both_sides() -> None:
     found = check_action(REPLACE_WORKING, DONE_SINCE, "")
     assert found is not None
     assert "there was run r1 (at work); now there is run r1 (SUCCEEDED)" in found[1]
-    assert "run r1 was succeeded" in found[1]
 
 
 def test_reasons_play_no_part() -> None:
