@@ -156,7 +156,7 @@ class _Apply:
         if not actions or not self._may_go_on():
             return list(actions)
         left = self._purchases.wave(actions)
-        if self._purchases.unknown:
+        if self._purchases.unknown and len(left) < len(actions):
             self._settle()
         return left
 

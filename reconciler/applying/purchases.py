@@ -60,21 +60,26 @@ class Purchases:
         if self._limit and active >= self._limit:
             return False
         followed = {target.address for target in self._follower.active.values()}
-        return any(followed.isdisjoint(action.depends_on) for action in waiting)
+        return any(followed.isdisjoint(names) for names in {id(a.depends_on): a.depends_on for a in waiting}.values())
 
     def _sorted(self, actions: Sequence[Action], snapshot: Snapshot) -> tuple[list[Action], list[Action]]:
         """What is ready, and what may become so."""
         ready, waiting = list[Action](), list[Action]()
         hopeful: set[str] = set()
+        looked: dict[int, tuple[bool, str | None]] = {}  # instances of a declaration share what they depend on
         for action in sorted(actions, key=lambda action: action.wave):
-            missing = [address for address in action.depends_on if not self._succeeded(address, snapshot)]
-            vain = [address for address in missing if address not in hopeful and not _works(address, snapshot)]
-            if vain:
-                said = f"not submitted: it depends on {vain[0]}, which {_standing(vain[0], snapshot)}"
+            key = id(action.depends_on)
+            if key not in looked:
+                missing = [address for address in action.depends_on if not self._succeeded(address, snapshot)]
+                vain = (one for one in missing if one not in hopeful and not _works(one, snapshot))
+                looked[key] = bool(missing), next(vain, None)
+            waits, in_vain = looked[key]
+            if in_vain is not None:
+                said = f"not submitted: it depends on {in_vain}, which {_standing(in_vain, snapshot)}"
                 self._teller.failed(action, "deferred", f"{said}; the next apply goes on once that SUCCEEDED")
                 continue
             hopeful.add(action.address)
-            (waiting if missing else ready).append(action)
+            (waiting if waits else ready).append(action)
         return ready, waiting
 
     def _succeeded(self, address: str, snapshot: Snapshot) -> bool:

@@ -17,7 +17,7 @@ from reconciler.model.events import Event, Report
 from reconciler.views.apply_text import PlainLines, closing_lines
 from reconciler.views.board import Board
 from reconciler.views.live import LiveBoard
-from reconciler.views.paint import Paint, printable
+from reconciler.views.paint import Paint, printable, wrapped
 from reconciler.views.plan_text import plan_text
 
 _REFRESHES_A_SECOND = 4
@@ -62,7 +62,8 @@ class LiveTelling:
                 self._live.start()
             line = self._board.handle(event, time.monotonic())
             if line is not None:
-                self._console.print(Text.from_ansi(printable(line)), soft_wrap=True)
+                for part in wrapped(line, self._console.size.width):
+                    self._console.print(Text.from_ansi(printable(part)), soft_wrap=True)
 
     def close(self, report: Report, code: int) -> None:
         """Take the display away, and leave the closing line."""

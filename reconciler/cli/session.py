@@ -37,11 +37,8 @@ class Session:
         return not self.no_color and "NO_COLOR" not in os.environ and stream.isatty()
 
     def width(self, stream: IO[str]) -> int | None:
-        """Where lines are broken: at a terminal's width, or at COLUMNS; a pipe gets whole lines."""
-        given = os.environ.get("COLUMNS", "")
-        if stream.isatty() or (given.isdecimal() and int(given) >= 40):
-            return max(shutil.get_terminal_size().columns, 40)
-        return None
+        """Where lines are broken: at a terminal's width; a pipe gets whole lines."""
+        return max(shutil.get_terminal_size().columns, 40) if stream.isatty() else None
 
     def say(self, text: str) -> None:
         """What was asked for, of any number of lines; always on standard output."""

@@ -17,6 +17,7 @@ from reconciler.config.load import Document, project_files, read_bytes, read_doc
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 
 STANDARD_INPUT = "<stdin>"
+MAX_BYTES = 4 * 1024 * 1024  # of declarations: some 20 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,16 @@ def text_rewriting(data: bytes) -> Rewriting | Diagnostic:
 def _rewriting(path: Path, file: str, read: Document | Diagnostic, data: bytes) -> Rewriting | Diagnostic:
     if isinstance(read, Diagnostic):
         return read
+    if len(data) > MAX_BYTES:
+        detail = f"It has more than {MAX_BYTES >> 20} MiB, which would take too long; it stays as it is."
+        return _not_formatted(file, detail, "Split it into several files below runs/.")
     try:
         return Rewriting(path, file, data.decode("utf-8"), canonical(read.text))
-    except WouldChange:
-        detail = "Its canonical form would not say the same. That is a bug in reconciler; the file stays as it is."
-        return Diagnostic(Severity.ERROR, "Not formatted", detail, source=Source(file))
+    except WouldChange as problem:
+        detail = "Its canonical form would not say the same; it stays as it is. That is a bug in reconciler."
+        if problem.args:
+            detail = f"It is valid, but tomlkit, which keeps its comments, can't read it: {problem}. It stays as it is."
+        return _not_formatted(file, detail, "Format it by hand, or name the other files: `reconciler fmt FILE...`.")
 
 
 def rewrite(item: Rewriting) -> Diagnostic | None:
@@ -85,7 +91,7 @@ def rewrite(item: Rewriting) -> Diagnostic | None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if target.read_bytes() != item.before.encode():
             detail = "It was changed by somebody else at this moment."
-            return Diagnostic(Severity.ERROR, "Not formatted", detail, "Run it again.", source=Source(item.file))
+            return _not_formatted(item.file, detail, "Run it again.")
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with open(handle, "wb") as file:
@@ -100,5 +106,9 @@ def rewrite(item: Rewriting) -> Diagnostic | None:
             raise
     except OSError as problem:
         detail = f"It can't be written: {problem.strerror}."
-        return Diagnostic(Severity.ERROR, "Not formatted", detail, "Check its permissions.", source=Source(item.file))
+        return _not_formatted(item.file, detail, "Check its permissions.")
     return None
+
+
+def _not_formatted(file: str, detail: str, fix: str) -> Diagnostic:
+    return Diagnostic(Severity.ERROR, "Not formatted", detail, fix, source=Source(file))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
+from reconciler.model.address import Address
 from reconciler.model.changes import Action, Unmet
 from reconciler.model.request import Instance
 from reconciler.model.run import RunStatus, is_final
@@ -19,6 +20,12 @@ def order(decisions: Decisions, instances: Collection[Instance]) -> Decisions:
     if not any(address in buying for address in dependent):
         return decisions
     return _Order(decisions, dependent, buying).ordered()
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    addresses: tuple[Address, ...]
+    wave: int
 
 
 class _Order:
@@ -36,12 +43,13 @@ class _Order:
                 self._met.add(action.address)
             elif not action.buys and not action.moved_from:
                 self._working.add(action.address)
-        self._waves: dict[str, int] = {}
+        self._found: dict[
+            int, _Waiting | str
+        ] = {}  # by identity of what is depended on: a declaration's instances share it
 
     def ordered(self) -> Decisions:
-        graph = TopologicalSorter({item.address: item.depends_on for item in self._dependent.values()})
-        for address in graph.static_order():
-            if address in self._buying and address in self._dependent:
+        for address in self._sorted():
+            if address in self._buying:
                 self._place(self._buying[address], self._dependent[address])
         actions = tuple(
             self._buying.get(action.address, action) if action.buys else action
@@ -50,23 +58,40 @@ class _Order:
         )
         return replace(self._decisions, actions=actions, unmet=tuple(self._unmet.values()))
 
+    def _sorted(self) -> Iterator[str]:
+        """The dependent addresses, each after those that it depends on. What many depend on alike is one node more."""
+        graph: dict[str | int, Iterable[str | int]] = {}
+        for item in self._dependent.values():
+            graph[item.address] = (id(item.depends_on),)
+            graph[id(item.depends_on)] = item.depends_on
+        for node in TopologicalSorter(graph).static_order():
+            if isinstance(node, str) and node in self._dependent:
+                yield node
+
     def _place(self, action: Action, instance: Instance) -> None:
-        waits, wave = [], 1
-        for address in instance.depends_on:
+        key = id(instance.depends_on)
+        if key not in self._found:
+            self._found[key] = self._look(instance.depends_on)
+        found = self._found[key]
+        if isinstance(found, _Waiting):
+            self._buying[action.address] = replace(action, depends_on=found.addresses, wave=found.wave)
+        else:
+            del self._buying[action.address]
+            why = f"deferred: it depends on {found}"
+            self._unmet[action.address] = Unmet(action.address, "deferred", why, action.source)
+
+    def _look(self, depends_on: tuple[Address, ...]) -> _Waiting | str:
+        """What has to be waited for; or, in words, why that would be in vain."""
+        waits, wave = list[Address](), 1
+        for address in depends_on:
             if address in self._buying:
                 waits.append(address)
                 wave = max(wave, self._buying[address].wave + 1)
             elif address in self._unmet:
-                return self._defer(action, f"{address}, which is unmet ({self._unmet[address].kind})")
+                return f"{address}, which is unmet ({self._unmet[address].kind})"
             elif address in self._working:
                 waits.append(address)
                 wave = max(wave, 2)
             elif address not in self._met:
-                return self._defer(action, f"{address}, which this plan leaves out")
-        self._buying[action.address] = replace(action, depends_on=tuple(waits), wave=wave)
-        return None
-
-    def _defer(self, action: Action, what: str) -> None:
-        del self._buying[action.address]
-        why = f"deferred: it depends on {what}"
-        self._unmet[action.address] = Unmet(action.address, "deferred", why, action.source)
+                return f"{address}, which this plan leaves out"
+        return _Waiting(tuple(waits), wave)

@@ -16,6 +16,7 @@ from typing import Final
 _CODES: Final = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _SECRET: Final = os.urandom(8).hex()
 _MARKS: Final = re.compile(f"\x00{_SECRET}:([0-9;]+)\x00")
+_PIECES: Final = re.compile("[^,]*,|[^,]+")  # of a word that is too long
 # Blank or invisible, though Unicode counts them among letters and marks: fillers, joiners, variation selectors.
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -43,20 +44,26 @@ def joined(lines: Iterable[str]) -> str:
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """A line broken at blanks, so that it fits a terminal; what follows is indented more. A word is never broken."""
+    """A line broken at blanks, so that it fits a terminal; what follows is indented more. A word that is too long even
+    for a line of its own, such as the address of a point of a matrix, is broken after commas, and else never.
+    """
     if visible_length(line) <= width:
         return [line]
     body, shown = line.lstrip(" "), _MARKS.sub("", line)
-    indent = " " * (len(shown) - len(shown.lstrip(" ")))
+    deeper = " " * (len(shown) - len(shown.lstrip(" ")) + 8)
     parts: list[str] = []
     first, *words = body.split(" ")
     now = line.removesuffix(body) + first
     for word in words:
-        longer = f"{now} {word}"
-        if word and visible_length(longer) > width:
+        if not word or visible_length(f"{now} {word}") <= width:
+            now = f"{now} {word}"
+            continue
+        pieces = _PIECES.findall(word) if visible_length(deeper + word) > width else [word]
+        if len(pieces) > 1 and visible_length(f"{now} {pieces[0]}") <= width:
+            now = f"{now} {pieces.pop(0)}"
+        for piece in pieces:
             parts.append(now.rstrip(" "))
-            longer = f"{indent}        {word}"
-        now = longer
+            now = deeper + piece
     return [*parts, now]
 
 

@@ -101,6 +101,8 @@ def _action(action: Action) -> dict[str, Any]:
     if action.lifecycle_before and action.lifecycle:
         change["before"] = {"lifecycle": asdict(action.lifecycle_before)}
         change["after"] = {"lifecycle": asdict(action.lifecycle)}
+    if action.kind is Kind.IMPORT:
+        change["importing"] = {"id": action.reused_run}
     entry = _entry(action.address, change, action.kind.value, action.reason, action.source, action.digest)
     entry["estimated_cost_usd"] = _usd(action.estimate, bought=action.buys)
     if action.estimate is not None:

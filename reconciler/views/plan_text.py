@@ -104,8 +104,7 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
     title = paint(f"{sign} {action.kind} {action.address}", colour)
     yield f"{title}{subject}  {action.reason}{where}"
     if action.depends_on:
-        named, more = ", ".join(action.depends_on[:_NAMED]), len(action.depends_on) - _NAMED
-        yield f"      waits for {named}{f' and {more:,} more' if more > 0 else ''}"
+        yield f"      waits for {_dependencies(action.depends_on)}"
     if action.kind in (Kind.CREATE, Kind.RETRY) and action.after:
         for name, value in action.after.fields:
             origin = " (as before)" if action.kind is Kind.RETRY else " (the newest)"
@@ -141,6 +140,16 @@ def _fate(action: Action, subject: Progress) -> str:
 
 def _works(progress: Progress) -> bool:
     return progress.status not in ("SUCCEEDED", "FAILED", "CANCELED")
+
+
+def _dependencies(addresses: Iterable[str]) -> str:
+    """What a purchase waits for: several instances of a declaration are counted."""
+    names: dict[str, list[str]] = {}
+    for address in addresses:
+        names.setdefault(address.partition("[")[0], []).append(address)
+    found = [of[0] if len(of) == 1 else f"{len(of):,} of {name}" for name, of in names.items()]
+    more = len(found) - _NAMED
+    return f"{', '.join(found[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def _working(unchanged: Iterable[NoChange], paint: Paint) -> list[str]:

@@ -9,6 +9,7 @@ of the help, the tutorial and whatever a test starts and leaves running begin fr
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -47,7 +48,8 @@ _THEIRS = (
 
 def can_fork(command: Sequence[str], env: Mapping[str, str]) -> bool:
     """Whether a fork does the same: ``python -m reconciler …``, with nothing else for Python to read at its start."""
-    fresh = bool(os.environ.get("RECONCILER_TEST_FRESH"))
+    # On macOS, libraries of the system may not be used in a fork.
+    fresh = bool(os.environ.get("RECONCILER_TEST_FRESH")) or sys.platform != "linux"
     return not fresh and list(command[:3]) == REAL and _at_start(env) == _at_start(_environment())
 
 
@@ -81,9 +83,10 @@ class Forks:
         self._mother.wait()
 
     def run(
-        self, args: Sequence[str], env: Mapping[str, str], folder: Path, given: str, seconds: float
+        self, args: Sequence[str], env: Mapping[str, str], folder: Path, given: str, seconds: float, host: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, in ``folder``, with ``given`` as its standard input.
+        """Run a command to its end, in ``folder``, with ``given`` as its standard input. ``host``: a machine's name for
+        it alone, which takes root on Linux.
 
         Raises subprocess.TimeoutExpired; it is killed then.
         """
@@ -91,12 +94,14 @@ class Forks:
             stdin.write(given.encode())
             stdin.seek(0)
             streams = [stdin.fileno(), out.fileno(), err.fileno()]
-            code = self.wait(args, self.start(args, env, folder, streams), seconds)
+            code = self.wait(args, self.start(args, env, folder, streams, host), seconds)
             return subprocess.CompletedProcess([*REAL, *args], code, _text(out), _text(err))
 
-    def start(self, args: Sequence[str], env: Mapping[str, str], folder: Path, streams: Sequence[int]) -> int:
+    def start(
+        self, args: Sequence[str], env: Mapping[str, str], folder: Path, streams: Sequence[int], host: str = ""
+    ) -> int:
         """Start a command with these descriptors as its streams. What ``wait`` needs."""
-        order = json.dumps({"args": args, "env": dict(env), "cwd": str(folder)}).encode()
+        order = json.dumps({"args": args, "env": dict(env), "cwd": str(folder), "host": host}).encode()
         told, tell = os.pipe()
         try:
             with self._guard:
@@ -186,6 +191,11 @@ class _Mother:
         for handle in (*handles, tell, self._woken, self._waking, *self._children.values()):
             os.close(handle)
         self._orders.close()
+        if order["host"]:
+            clone_newuts = 0x04000000
+            if ctypes.CDLL(None, use_errno=True).unshare(clone_newuts):
+                raise OSError(ctypes.get_errno(), "unshare")
+            socket.sethostname(order["host"])
         os.chdir(order["cwd"])
         os.environ.clear()
         os.environ.update(order["env"])

@@ -76,3 +76,12 @@ def test_a_target_brings_what_it_depends_on(project: Project, service: FakeServi
     assert {change["address"] for change in left.json["resource_changes"]} == {"run.d"}
     assert left.unmet() == ["run.b", "run.c"]
     assert "Did you mean run.d?" in said(project.expect(1, "plan", "--target", "run.dd"))
+
+
+def test_the_run_before_does_not_do_for_a_replaced_dependency(project: Project, service: FakeService) -> None:
+    project.declare(run("a"))
+    project.apply()
+    service.fate = "FAILED"
+    project.declare(run("a", 11), run("b", 20, depends_on=["run.a"]))
+    project.apply(code=7)
+    assert [body["number_of_samples"] for body in service.bodies] == [10, 11]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.project import Project
 
-HEAVY = {"pydantic", "httpx", "deepdiff", "rich", "sqlite_utils"}
+HEAVY = {"pydantic", "httpx", "deepdiff", "rich", "sqlite_utils", "tomlkit"}
 
 
 def imported(project: Project, *args: str) -> set[str]:

@@ -94,7 +94,7 @@ def test_a_project_that_forgot_its_workspace_ends_nothing_of_another_one(
 ) -> None:
     in_file(project, database, run("theirs"))
     project.apply()
-    in_file(project, database, run("renamed"))
+    in_file(project, database, run("renamed", 12))
     assert "1 to create, 1 to forget" in text(project)  # it is theirs, whatever they declare
     project.root = project.root.rename(project.folder / "other")
     in_file(project, database, run("ours", 20))

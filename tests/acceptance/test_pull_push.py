@@ -30,6 +30,8 @@ from tests.acceptance.test_backups import database as state_file
 from tests.service import FakeService
 from tests.state.samples import script
 
+pytestmark = pytest.mark.timeout(200)
+
 
 @pytest.fixture
 def applied(project: Project) -> Project:

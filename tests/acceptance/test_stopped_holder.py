@@ -17,6 +17,7 @@ from tests.campaign.machines import Machine
 from tests.postgres.server import Server
 from tests.service import FakeService
 
+pytestmark = pytest.mark.timeout(200)
 SOON = {"RECONCILER_SETTLE_SECONDS": "0.1", "RECONCILER_DEAD_SECONDS": "0.5"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.bench.book import Book
 from tests.bench.latency import Latency
@@ -13,6 +14,9 @@ from tests.bench.report import put_into
 from tests.postgres.server import Server
 
 RUNS, HISTORY = 30, 20
+
+
+pytestmark = pytest.mark.timeout(200)
 
 
 def test_it_fills_reads_and_reports(postgres_folder: None, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from tests.acceptance.project import Project
+from tests.acceptance.forks import REAL, can_fork, forks
+from tests.acceptance.project import TIMEOUT, Done, Project
 
 HOSTS = ("laptop", "runner")
 # A UTS namespace of its own: whoever asks the system for the machine's name gets this one. Root only, on Linux.
@@ -34,7 +36,20 @@ class Machine(Project):
         self.env["CAMPAIGN_HOST"] = "" if has_namespaces() else host
 
     def command(self, *args: str) -> list[str]:
-        real = [sys.executable, "-m", "reconciler", "-C", str(self.root), *args]
+        real = [*REAL, "-C", str(self.root), *args]
         if has_namespaces():
             return [*_RENAMED, self.host, *real]
-        return [sys.executable, "-m", "tests.campaign.launcher", *real[3:]]
+        return [sys.executable, "-m", "tests.campaign.launcher", *real[len(REAL) :]]
+
+    def run(
+        self,
+        *args: str,
+        env: Mapping[str, str | None] | None = None,
+        input: str | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Done:
+        environment = self.environment(env)
+        if has_namespaces() and can_fork(REAL, environment):
+            words = ["-C", str(self.root), *args]
+            return forks().run(words, environment, self.elsewhere, input or "", timeout, self.host)
+        return super().run(*args, env=env, input=input, timeout=timeout)

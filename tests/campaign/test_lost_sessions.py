@@ -12,6 +12,8 @@ from tests.campaign.states import PostgresStates
 from tests.campaign.subject import APPLY, Nursery
 from tests.service import FakeService
 
+pytestmark = pytest.mark.timeout(200)
+
 
 @pytest.fixture
 def workshop(tmp_path: Path, postgres_states: PostgresStates) -> Iterator[Workshop]:

@@ -10,6 +10,8 @@ from tests.campaign.setback import campaign
 from tests.campaign.states import PostgresStates
 from tests.postgres.server import Server
 
+pytestmark = pytest.mark.timeout(200)
+
 
 @pytest.mark.parametrize("kind", ["fresh machine", "in the middle", "between two waves"])
 def test_nothing_is_bought_again(tmp_path: Path, own_server: Server, kind: str) -> None:

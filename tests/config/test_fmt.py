@@ -114,16 +114,30 @@ def test_what_is_no_toml_is_told_and_left_and_the_others_are_written(project: Pa
     assert (project / "runs" / "c.toml").read_text() == FINE
 
 
-def test_what_would_not_say_the_same_is_left(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("said", "shown"), [((), "bug in reconciler"), (("Empty key",), "can't read it: Empty key")])
+def test_what_would_not_say_the_same_is_left(
+    said: tuple[str, ...], shown: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(text: str) -> str:
-        raise WouldChange
+        raise WouldChange(*said)
 
     monkeypatch.setattr(module, "canonical", fail)
     (project / "reconciler.toml").write_text(UGLY)
     done = run(project)
     assert done.exit_code == 1
     assert "reconciler.toml:1:1: error: Not formatted" in done.stderr
+    assert shown in " ".join(done.stderr.split())
     assert (project / "reconciler.toml").read_text() == UGLY
+
+
+def test_a_file_that_would_take_too_long_is_left(project: Path) -> None:
+    text = UGLY + "# x\n" * (module.MAX_BYTES // 4)
+    (project / "reconciler.toml").write_text(text)
+    (project / "runs" / "a.toml").write_text(UGLY)
+    done = run(project)
+    assert (done.exit_code, done.stdout) == (1, "runs/a.toml\n")
+    assert "It has more than 4 MiB" in done.stderr
+    assert (project / "reconciler.toml").read_text() == text
 
 
 def test_what_changed_meanwhile_is_left(project: Path) -> None:

@@ -18,14 +18,14 @@ import click
 from reconciler.dataframer.emulator.core import Emulator
 from reconciler.dataframer.emulator.faults import Faults
 from state.sqlite.store import open_sqlite
-from tests.acceptance.forks import forks
-from tests.acceptance.project import TIMEOUT, Project, run, said
+from tests.acceptance.forks import REAL, can_fork, forks
+from tests.acceptance.project import TIMEOUT, Project, run
 from tests.acceptance.terminal import answered, terminal
 from tests.docs.commands import commands
 from tests.emulator.api import Api
 
 _BLOCK = re.compile(r"^ *Examples?:\n((?: +reconciler .*\n?)+)", re.MULTILINE)
-_ADDRESS = re.compile(r"""run\.([A-Za-z_][\w-]*)(?:\["([^"*]+)"\]|(\[\*\]))?""")
+_ADDRESS = re.compile(r"""run\.([A-Za-z_][\w-]*|\*)(?:\["([^"]+)"\]|(\[\*\]))?""")
 _RUN_ID, _LOCK_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a", "3f0c5a9b12de"
 _FAULTS = "RECONCILER_EMULATOR_FAULTS"
 # What a line takes for granted, by the name of the file, is made before it.
@@ -78,13 +78,17 @@ class Scene:
         """Every run that the lines name, with its keys, and one more."""
         keys: dict[str, set[str]] = {"another": set()}
         for name, key, some in _ADDRESS.findall(" ".join(self.lines)):
-            keys.setdefault(name, set()).update([key] if key else ["one"] if some else [])
+            found = keys.setdefault("another" if name == "*" else name, set())
+            found.update([key.replace("*", "")] if key else ["one"] if some else [])
         declared = [
             run(name, 2 + number, **({"for_each": {key: {} for key in sorted(of)}} if of else {}))
             for number, (name, of) in enumerate(keys.items())
             if name not in without
         ]
-        self.project.declare(*declared, apply="parallelism = 1")
+        limits = [f"{name} = 1000" for name in re.findall(r"--override (\w+)", " ".join(self.lines))]
+        self.project.declare(
+            *declared, apply="\n".join(["parallelism = 1", *(["[limits]"] if limits else []), *limits])
+        )
 
     def buy(self, *more: str, code: int = 0, **env: str) -> None:
         self.project.apply(*more, code=code, env=env)
@@ -103,13 +107,14 @@ class Scene:
         """
         for name, made in _MADE.items():
             if name in line and f"--out {name}" not in line and not (self.project.root / name).exists():
-                self._expect(made)
+                code, shown = self.type(f"reconciler {made}", fresh=False)
+                assert code == 0, shown
         for text, meant in self.stands_for.items():
             line = line.replace(text, meant)
         root, env = self.project.root, self.project.environment() | {"TERM": "xterm", "COLUMNS": "120"}
         self.project.env |= self.afterwards
         with terminal() as (ours, theirs):
-            if fresh or _SHELL & set(line):
+            if fresh or _SHELL & set(line) or not can_fork(REAL, env):
                 process = subprocess.Popen(
                     ["sh", "-c", line], cwd=root, env=env, stdin=theirs, stdout=theirs, stderr=theirs
                 )
@@ -134,10 +139,6 @@ class Scene:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=TIMEOUT)
         return process.returncode, first + out + err
-
-    def _expect(self, words: str) -> None:
-        done = forks().run(words.split(), self.project.environment(), self.project.root, "", TIMEOUT)
-        assert done.returncode == 0, said(done)
 
 
 # What each command finds

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+import pytest
+
 from tests.docs.screencast import make
 from tests.docs.tutorial import ROOT, masked
+
+pytestmark = pytest.mark.timeout(200)
 
 
 def test_a_new_recording_ends_like_the_committed_one() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.docs.tutorial import Shell, all_steps, masked
+
+pytestmark = pytest.mark.timeout(200)
 
 
 def test_every_step_gives_what_the_page_shows(tmp_path: Path) -> None:

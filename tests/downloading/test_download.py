@@ -152,6 +152,14 @@ def test_runs_fail_each_for_itself(service: Depot, client: Client, tmp_path: Pat
     assert len({path.casefold() for path in paths}) == 2
 
 
+def test_a_run_that_does_not_fit_on_the_disk_is_not_begun(service: Depot, client: Client, tmp_path: Path) -> None:
+    service.add("r1", THREE)
+    service.runs["r1"]["generated_files"][1]["size_bytes"] = 10**16
+    told = fetch_all(tmp_path, client, origin("r1"))
+    assert "10,000,000,000,000,003 bytes do not fit on the disk" in words(told)[0]
+    assert (files(tmp_path), service.gets("/download/")) == ({}, [])
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_key_that_is_refused_ends_it_all(service: Depot, client: Client, tmp_path: Path, status: int) -> None:
     service.api = lambda path: Said(status, b'{"error": "no"}')
@@ -347,7 +355,7 @@ def test_files_that_came_one_by_one_are_not_fetched_in_an_archive_again(
     service.asked.clear()
     fetch_all(tmp_path, client, origin("r1"))
     assert files(tmp_path) == {f"run.x/files/{name}": content for name, content in THREE.items()}
-    assert (service.gets(".zip"), "/storage/r1/f1" in service.asked) == ([], False)
+    assert (service.gets("/files/download/"), "/storage/r1/f1" in service.asked) == ([], False)
 
 
 def test_one_file_that_is_listed_twice_is_there_twice(service: Depot, client: Client, tmp_path: Path) -> None:

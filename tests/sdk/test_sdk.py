@@ -16,6 +16,7 @@ import dataframer
 import httpx
 import pytest
 
+pytestmark = pytest.mark.timeout(200)
 SPEC = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"
 T = TypeVar("T")
 

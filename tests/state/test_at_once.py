@@ -19,9 +19,13 @@ def commit_at_once(stores: Sequence[Store], writes: Sequence[Sequence[Write]]) -
     start = threading.Barrier(len(stores))
 
     def work(store: Store, mine: Sequence[Write]) -> None:
-        for write in mine:
-            start.wait(30)
-            store.commit([write])
+        try:
+            for write in mine:
+                start.wait(30)
+                store.commit([write])
+        except BaseException:
+            start.abort()  # nobody waits for one that has failed
+            raise
 
     with ThreadPoolExecutor(len(stores)) as pool:
         list(pool.map(work, stores, writes))

@@ -105,6 +105,7 @@ while True:
 """
 
 
+@pytest.mark.timeout(200)
 def test_a_kill_leaves_the_one_or_the_other(path: Path, opened: Opened, tmp_path: Path) -> None:
     """The two contents differ in every row, and in size."""
     store, sources = opened(), []

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +85,7 @@ def agree_as_a_whole(sqlite: Store, memory: Store) -> None:
     assert sqlite.journal() == memory.journal() == twin.journal()
 
 
+@pytest.mark.timeout(200)
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(WRITES, max_size=5), max_size=12))
 def test_after_any_commits(commits: list[list[Write]]) -> None:

@@ -234,3 +234,17 @@ def test_limits_and_waves_are_told() -> None:
     assert "  Wave 2, each once what it depends on has SUCCEEDED:\n  + create run.b" in text
     assert "      waits for run.a\n" in text
     assert "Limit max_new_runs (soft) forbids it: 2 new runs, 1 are allowed; it needs --override" in text
+
+
+def test_an_address_that_is_too_long_is_broken_after_commas() -> None:
+    address = 'run.sweep["generation_model=anthropic/claude-haiku-4-5,number_of_samples=100"]'
+    assert wrapped(f"  + create {address}  not bought yet", 80) == [
+        '  + create run.sweep["generation_model=anthropic/claude-haiku-4-5,',
+        '          number_of_samples=100"]  not bought yet',
+    ]
+
+
+def test_several_instances_that_are_waited_for_are_counted() -> None:
+    names = [Address(name) for name in ('run.a["1"]', 'run.a["2"]', "run.b", "run.c", "run.d")]
+    text = plan_text(plan(action(name="z", depends_on=tuple(names), wave=2)), PLAIN)
+    assert "      waits for 2 of run.a, run.b, run.c and 1 more\n" in text

@@ -24,6 +24,8 @@ from state.writes import Advance, Observe, Put
 from tests.postgres.server import Server
 from tests.state.samples import T0, T1, URL, attempt, event, instance
 
+pytestmark = pytest.mark.timeout(200)
+
 
 @pytest.fixture
 def name(own_server: Server) -> str:
