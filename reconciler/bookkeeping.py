@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -167,7 +168,9 @@ def _import(opened: Books, instance: Instance, run: Run, snapshot: Snapshot) -> 
         return f"{address}: run {run.id} is recorded already"
     owners = opened.store.attempts_of_runs([run.id])
     if owners:
-        raise UsageError(f"Run {run.id} belongs to {owners[0].address} already.")
+        old = owners[0].address
+        fix = f"If that is its old name: reconciler state mv {shlex.quote(old)} {shlex.quote(address)}"
+        raise UsageError(f"Run {run.id} belongs to {old} already. {fix}")
     problem = objection(instance, run, current, unknown=address in snapshot.open)
     if problem:
         raise UsageError(problem)

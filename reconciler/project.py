@@ -87,11 +87,17 @@ def check_project(root: Path, environ: Mapping[str, str] | None = None, given: G
 
 
 def read_project(
-    root: Path, environ: Mapping[str, str], state_url: str | None = None, given: Given | None = None
+    root: Path,
+    environ: Mapping[str, str],
+    state_url: str | None = None,
+    given: Given | None = None,
+    records_only: bool = False,
 ) -> Project:
-    """A project without errors. Raises ConfigurationError with everything that is wrong."""
+    """A project without errors. Raises ConfigurationError with everything that is wrong. ``records_only``: its
+    declarations are not looked at, so variables that only they need may lack a value.
+    """
     desired = check_project(root, environ, given)
-    if not desired.valid:
+    if not (desired.records_readable if records_only else desired.valid):
         raise ConfigurationError(desired.diagnostics)
     # Where a variable of a script is not set, another state must not take its place.
     for named, name in ((state_url, "--state"), (environ.get("RECONCILER_STATE_URL"), "RECONCILER_STATE_URL")):

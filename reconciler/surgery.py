@@ -60,7 +60,8 @@ def chosen(patterns: Iterable[str], known: Sequence[str], what: str = "recorded"
 def move(
     project: Project, source: str, target: str, tell: Tell, dry_run: bool = False, lock_seconds: float = 0.0
 ) -> Moved:
-    """Call ``source`` ``target`` from now on; two names without keys stand for all of their instances.
+    """Call ``source`` ``target`` from now on; two names without keys stand for all of their instances. A forgotten
+    address is recorded again, under the other name.
 
     Errors: UsageError where that can't be, StateError; nothing was changed then.
     """
@@ -68,19 +69,22 @@ def move(
     with _open(project, "state mv", dry_run, lock_seconds, tell) as (store, made):
         snapshot = store.snapshot()
         pairs = _pairs(source, target, snapshot, store)
+        forgotten = _forgotten_runs([one for one, _ in pairs if one not in snapshot.instances], store)
         done = Moved(
-            tuple((one, other, snapshot.current.get(one)) for one, other in pairs),
+            tuple((one, other, snapshot.current.get(one) or forgotten.get(one)) for one, other in pairs),
             tuple(_cautions(project, pairs)),
         )
         if made is None:
             return done
         kept = back_up(project, store, Why.BEFORE_MOVE)
-        made.moves(pairs, "moved by hand")
+        made.moves(pairs, "moved by hand", forgotten)
         return Moved(done.pairs, done.cautions, kept)
 
 
 def _pairs(source: str, target: str, snapshot: Snapshot, store: Store) -> list[tuple[str, str]]:
     known = sorted(snapshot.instances)
+    if source not in known and not any(address.startswith(f"{source}[") for address in known):
+        known = _with_runs(source, store) or known  # forgotten: taken back under the other name
     (_, source_key), (target_name, target_key) = _split(source), _split(target)
     named = [source] if source_key is not None else matching(source, known)
     keyed = [address for address in known if address.startswith(f"{source}[")] if source_key is None else []
@@ -91,8 +95,7 @@ def _pairs(source: str, target: str, snapshot: Snapshot, store: Store) -> list[t
     elif keyed:
         raise UsageError(f"{source} has {len(keyed):,} instances ({keyed[0]}, …): name the one that is {target}.")
     else:
-        forgotten = " It was forgotten; its attempts are kept." if store.attempts([source]) else ""
-        raise UsageError(f"{source} is not recorded.{forgotten}{nearest(source, known)}")
+        raise UsageError(f"{source} is not recorded.{nearest(source, known)}")
     taken = [other for _, other in pairs if other in snapshot.instances or other in snapshot.open]
     if taken:
         raise UsageError(
@@ -100,6 +103,18 @@ def _pairs(source: str, target: str, snapshot: Snapshot, store: Store) -> list[t
             f" Move it elsewhere first (`reconciler state mv`), or forget it (`reconciler state rm '{taken[0]}'`)."
         )
     return pairs
+
+
+def _with_runs(source: str, store: Store) -> list[str]:
+    """The forgotten addresses of that name that have a run, sorted."""
+    named = [address for address in store.addresses() if address == source or address.startswith(f"{source}[")]
+    return sorted(_forgotten_runs(named, store))
+
+
+def _forgotten_runs(addresses: Sequence[str], store: Store) -> dict[str, AttemptRecord]:
+    """Of each, the newest attempt whose run is not known to be gone."""
+    attempts = store.attempts(addresses) if addresses else []
+    return {one.address: one for one in attempts if one.run_id is not None and one.gone_at is None}
 
 
 def _split(address: str) -> tuple[str, str | None]:

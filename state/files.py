@@ -22,6 +22,8 @@ def new_file(target: Path) -> Iterator[Path]:
     Raises StateUnwritable if there is a file of that name by then: none is ever replaced.
     """
     folder = target.absolute().parent
+    if not folder.is_dir():
+        raise StateUnwritable(f"There is no folder {folder}.", "Make it, or name another file.")
     with translated(str(target)), temporary(folder, private=False) as path:
         if os.path.lexists(target):
             raise _taken(target)

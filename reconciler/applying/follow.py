@@ -51,12 +51,17 @@ class Follower:
         self._interruption = interruption
         self._now = now
         self._started = time.monotonic()
+        self._since: dict[str, float] = {}  # when following each run began
         self._seen: dict[str, tuple[object, ...]] = {}
         self.active: dict[str, Target] = {}
 
     def add(self, targets: Iterable[Target]) -> None:
         """Follow these as well."""
-        self.active |= {target.run_id: target for target in targets}
+        added = {target.run_id: target for target in targets}
+        began = time.monotonic()
+        for run_id in added:
+            self._since.setdefault(run_id, began)
+        self.active |= added
 
     def until(self, enough: Callable[[int], bool], deadline: float | None) -> list[Ending]:
         """Poll until ``enough`` (given how many are active) or the deadline (monotonic seconds) or an interruption.
@@ -125,7 +130,7 @@ class Follower:
         if self._seen.get(run.id) == seen:
             return
         self._seen[run.id] = seen
-        elapsed = time.monotonic() - self._started
+        elapsed = time.monotonic() - self._since.get(run.id, self._started)
         self._tell(
             Progressed(
                 target.address,

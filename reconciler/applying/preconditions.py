@@ -51,7 +51,7 @@ def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] 
         return DONE, f"run {now.run_id} was bought for just this since the plan was made"
     if action.kind is Kind.CANCEL and now.run_id == action.precondition.run_id:
         return None  # it came to rest meanwhile: there is nothing left to stop
-    return "outdated", f"the plan was made when {_words(action.precondition)}; now {_words(now)}"
+    return "outdated", f"the plan was made when {_words(action.precondition, 'was')}; now {_words(now, 'is')}"
 
 
 def _check_move(action: Action, snapshot: Snapshot) -> tuple[str, str] | None:
@@ -101,7 +101,8 @@ def _standing(action: Action, fresh: Fresh) -> Precondition:
     return Precondition(attempt.run_id, status_class(attempt.run_id, status, gone))
 
 
-def _words(precondition: Precondition) -> str:
+def _words(precondition: Precondition, verb: str) -> str:
     if precondition.run_id is None:
-        return "there was no run"
-    return f"its run {precondition.run_id} was {precondition.status.value}"
+        return f"there {verb} no run"
+    standing = "at work" if precondition.status is StatusClass.WORKING else precondition.status.value.upper()
+    return f"there {verb} run {precondition.run_id} ({standing})"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.applying.author import Author
-from reconciler.applying.rows import new_attempt, new_instance, overridden
+from reconciler.applying.rows import new_attempt, new_instance, overridden, taken_back
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import imported, observation
@@ -236,9 +236,14 @@ class Recorder:
         """Everything of one recorded address is another's from now on. ``action``: that of a plan, done with it."""
         self._store.commit([*self._move(source, target, why), *(self._done(action, None) if action else [])])
 
-    def moves(self, pairs: Iterable[tuple[str, str]], why: str) -> None:
-        """Several moves (source, target), in this order: all of them, or none."""
-        writes = [write for one, other in pairs for write in self._move(one, other, f"it was {one}; {why}")]
+    def moves(
+        self, pairs: Iterable[tuple[str, str]], why: str, forgotten: Mapping[str, AttemptRecord] | None = None
+    ) -> None:
+        """Several moves (source, target), in this order, or none. ``forgotten``: of a source that is not recorded, the
+        attempt whose run is to be current.
+        """
+        writes: list[Write] = [Put(taken_back(attempt, self._now())) for attempt in (forgotten or {}).values()]
+        writes += [write for one, other in pairs for write in self._move(one, other, f"it was {one}; {why}")]
         if writes:
             self._store.commit(writes)
 

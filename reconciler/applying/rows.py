@@ -41,6 +41,11 @@ def new_instance(action: Action, attempt_id: str | None, now: str) -> InstanceRe
     return InstanceRecord(action.address, attempt_id, (action.lifecycle or Lifecycle()).to_json(), now)
 
 
+def taken_back(attempt: AttemptRecord, now: str) -> InstanceRecord:
+    """A forgotten address as it is recorded again, with this attempt's run; its lifecycle went with the old row."""
+    return InstanceRecord(attempt.address, attempt.attempt_id, Lifecycle().to_json(), now)
+
+
 def override_digest(limit: str) -> str:
     """What stands for an override among the actions of a saved plan."""
     return f"override:{limit}"

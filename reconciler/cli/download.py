@@ -64,7 +64,7 @@ def download(
     from reconciler.cli.signals import interrupted_by_signals
     from reconciler.outputs import How, download_outputs
 
-    project = open_project(session)
+    project = open_project(session, records_only=True)
     telling = _telling(session)
     with interrupted_by_signals():
         try:

@@ -34,7 +34,7 @@ def history(session: Session, patterns: tuple[str, ...], as_json: bool, limit: i
     from reconciler.views.history import history_json, history_text
     from reconciler.views.paint import Paint
 
-    found = read(open_project(session), patterns, limit)
+    found = read(open_project(session, records_only=True), patterns, limit)
     if as_json:
         session.say(to_json(history_json(found)))
         return

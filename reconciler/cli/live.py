@@ -68,8 +68,8 @@ class LiveTelling:
     def close(self, report: Report, code: int) -> None:
         """Take the display away, and leave the closing line."""
         self.stop()
-        lines = closing_lines(report, self._paint)
-        self._session.say("\n" + "\n".join(part for line in lines for part in wrapped(line, self._console.size.width)))
+        lines = closing_lines(report, self._paint, self._session.width(sys.stdout))
+        self._session.say("\n" + "\n".join(lines))
 
     def stop(self) -> None:
         """Give the terminal back; also called when something goes wrong."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -102,8 +103,22 @@ def cli(
         log_to_stderr(verbose)
 
 
+def _misplaced(problem: click.exceptions.NoSuchOption) -> click.UsageError | None:
+    """What to say of an option of the whole program that stands behind a command, as in Terraform."""
+    name, ctx = problem.option_name, problem.ctx
+    found = next((param for param in cli.params if isinstance(param, click.Option) and name in param.opts), None)
+    if found is None or ctx is None or ctx.parent is None:
+        return None
+    value = "" if found.is_flag or found.count else f" {found.metavar}"
+    command = ctx.command_path.partition(" ")[2]
+    return click.UsageError(f"{name} stands before the command: reconciler {name}{value} {command}", ctx)
+
+
 def main() -> None:
     """Run the command line. Exits with the codes of the documentation; click's own 2 for usage errors becomes 1."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started this (`>&-`): there is nobody
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 open as long as the process
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 still gets all of it
@@ -113,6 +128,9 @@ def main() -> None:
         code = cli.main(prog_name="reconciler", standalone_mode=False, obj=session)
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
+    except click.exceptions.NoSuchOption as problem:
+        (_misplaced(problem) or problem).show()
+        code = 1
     except click.ClickException as problem:
         problem.show()
         code = 1

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def open_project(session: Session) -> Project:
-    """The project of this invocation. Raises ConfigurationError with everything that is wrong."""
+def open_project(session: Session, *, records_only: bool = False) -> Project:
+    """The project of this invocation. Raises ConfigurationError with everything that is wrong. ``records_only``: what
+    is declared does not matter, so that nobody has to give values of its variables.
+    """
     from reconciler.project import read_project
 
-    return read_project(session.root, os.environ, session.state_url, given(session))
+    return read_project(session.root, os.environ, session.state_url, given(session), records_only)
 
 
 def given(session: Session) -> Given:

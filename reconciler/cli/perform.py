@@ -99,19 +99,21 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         apply_plan,
         await_lock,
         has_unsettled,
+        refuse_environment,
         refuse_errors,
         refuse_limits,
     )
     from reconciler.pipeline.plan import make_plan
     from reconciler.planning.planfile import read_plan
 
-    project = open_project(session)
+    project = open_project(session, records_only=planfile is not None)
     asking = session.interactive and not how.auto_approve and not how.as_json
     while True:
         interruption = Interruption()
         telling = _telling(session, how.as_json, interruption)
         await_lock(project, how.lock_timeout)
         made = read_plan(planfile) if planfile else make_plan(project, planning)
+        refuse_environment(project, made)
         telling.plan(made)
         if asking and not planfile and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
             continue  # what was decided changes the plan

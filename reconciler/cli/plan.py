@@ -72,7 +72,8 @@ def plan(
     if out is not None and not any(limit.level is Level.HARD for limit in forbidding):
         write_plan(out, made)
         overrides = "".join(f" --override {limit.name}" for limit in forbidding)
-        session.warn([f"Saved: reconciler apply {out}{f'{overrides} --reason TEXT' if overrides else ''}"])
+        overriding = f"{overrides} --reason TEXT" if overrides else ""
+        session.warn([f"Saved: {session.command('apply', str(out))}{overriding}"])
     if forbidding:
         session.warn(["A limit forbids this plan, so it can't be applied."])
         ctx.exit(LIMIT)

@@ -30,7 +30,7 @@ def refresh(session: Session, accept_missing: bool) -> None:
     from reconciler.bookkeeping import refresh_state
     from reconciler.views.paint import one_line
 
-    done = refresh_state(open_project(session), session.caution, accept_missing=accept_missing)
+    done = refresh_state(open_project(session, records_only=True), session.caution, accept_missing=accept_missing)
     for line in done.told:
         session.say(one_line(line))
     session.tell(f"Refreshed: {done.runs:,} run{'' if done.runs == 1 else 's'} looked at.")
@@ -61,7 +61,7 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
         text = to_json(plan_json(made, git_state(session.root)[:2])) if as_json else ""
         session.say(text or plan_text(made, Paint(session.colour(sys.stdout))))
         return
-    project = open_project(session)
+    project = open_project(session, records_only=True)
     store = project.open_state_if_any()
     if store is None:
         session.say("{}" if as_json else "There is no state yet; `reconciler apply` creates it.")
@@ -90,7 +90,7 @@ def output(session: Session, addresses: tuple[str, ...], as_json: bool) -> None:
     from reconciler.surgery import chosen
     from reconciler.views.state_view import output_json, output_text
 
-    project = open_project(session)
+    project = open_project(session, records_only=True)
     store = project.open_state_if_any()
     found = []
     if store is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable
@@ -42,6 +43,13 @@ class Session:
     def say(self, text: str) -> None:
         """What was asked for, of any number of lines; always on standard output."""
         click.echo(text, nl=not text.endswith("\n"))
+
+    def command(self, *words: str) -> str:
+        """A command to be typed that meets the same project, environment and state."""
+        where = [] if self.root == Path() else ["-C", str(self.root)]
+        env = ["--env", self.environment] if self.environment is not None else []
+        state = ["--state", self.state_url] if self.state_url is not None else []
+        return shlex.join(["reconciler", *where, *env, *state, *words])
 
     def hand_over(self, text: str) -> None:
         """A part of data that is worth nothing unless all of it arrives. Raises OSError where it can't be written."""

@@ -45,7 +45,7 @@ def backup(session: Session, out: Path | None, dry_run: bool) -> None:
     """
     from reconciler.safekeeping import back_up_by_hand, data_folder
 
-    project = open_project(session)
+    project = open_project(session, records_only=True)
     if dry_run:
         project.open_state(read_only=True).close()
         session.say(f"Would back the state up to {out or data_folder()}. Nothing was done.")
@@ -76,7 +76,7 @@ def restore(session: Session, file: Path | None, dry_run: bool, as_list: bool, l
     from reconciler.views.paint import escape
     from reconciler.views.times import local
 
-    project = open_project(session)
+    project = open_project(session, records_only=True)
     if as_list:
         for found in restorable(project):
             held = "unreadable" if found.attempts is None else f"{found.attempts:,} attempts"

@@ -138,7 +138,7 @@ def rm(session: Session, patterns: tuple[str, ...], dry_run: bool, lock_timeout:
 
 
 def _snapshot(session: Session) -> Snapshot | None:
-    store = open_project(session).open_state_if_any()
+    store = open_project(session, records_only=True).open_state_if_any()
     if store is None:
         return None
     try:

@@ -62,7 +62,8 @@ class PlainTelling:
 
     def close(self, report: Report, code: int) -> None:
         """The closing line and what to do."""
-        self._session.say("\n" + "\n".join(closing_lines(report, self._paint)))
+        lines = closing_lines(report, self._paint, self._session.width(sys.stdout))
+        self._session.say("\n" + "\n".join(lines))
 
     def stop(self) -> None:
         """Nothing to give back."""

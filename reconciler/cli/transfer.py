@@ -39,7 +39,7 @@ def pull(session: Session, out: Path | None, dry_run: bool) -> None:
     from reconciler.transfer import pull
     from state.files import new_file
 
-    project = open_project(session)
+    project = open_project(session, records_only=True)
     if dry_run:
         done = pull(project, lambda text: None)
         session.warn(done.cautions)
@@ -77,7 +77,7 @@ def push(session: Session, file: Path | None, dry_run: bool, lock_timeout: float
     from reconciler.transfer import push
     from reconciler.views.paint import escape
 
-    project = open_project(session)
+    project = open_project(session, records_only=True)
     with _opened(file) as stream:
         done = push(project, stream, str(file) if _is_file(file) else "standard input", dry_run, lock_timeout)
     if done.warning:

@@ -28,7 +28,7 @@ def unlock(session: Session, lock_id: str, yes: bool) -> None:
     from reconciler.views.times import local
     from state.errors import StateLockDiffers
 
-    project = open_project(session)
+    project = open_project(session, records_only=True)
     store = project.open_state()
     try:
         holder = store.holder()

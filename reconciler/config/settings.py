@@ -34,6 +34,7 @@ _TABLES: Final[dict[str, TypeAdapter[Any]]] = {
     "state": TypeAdapter(StateTable),
     "apply": TypeAdapter(ApplyTable),
 }
+SETTINGS_TABLES: Final = (*_TABLES, "limits")
 _KEYS = {
     "api": tuple(ApiTable.__annotations__),
     "state": tuple(StateTable.__annotations__),

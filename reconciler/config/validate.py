@@ -14,8 +14,9 @@ from reconciler.config.layers import Declared
 from reconciler.config.load import Loaded
 from reconciler.config.positions import Lines, locate
 from reconciler.config.rules import cross_field_findings
-from reconciler.config.settings import MOST_FINDINGS, Settings, read_aliases, read_settings
+from reconciler.config.settings import MOST_FINDINGS, SETTINGS_TABLES, Settings, read_aliases, read_settings
 from reconciler.config.tables import Tables
+from reconciler.config.variables import MISSING
 from reconciler.model.blocks import ImportBlock, MovedBlock
 from reconciler.model.diagnostics import Diagnostic, Severity, Source, errors, ordered
 from reconciler.model.request import Instance
@@ -31,6 +32,7 @@ class Desired:
     declared: Mapping[str, Declared] = field(default_factory=dict)
     moved: tuple[MovedBlock, ...] = ()
     imports: tuple[ImportBlock, ...] = ()
+    settings_known: bool = True  # no setting refers to a variable that has no value
 
     def where(self, address: str, key: str) -> Source | None:
         """The line of a value that an instance declares, or takes from defaults."""
@@ -41,6 +43,11 @@ class Desired:
         path = layer.place(key)
         span = locate(layer.document.text, [path])[path]
         return Source(layer.document.file, *Lines(layer.document.text).at(span.value))
+
+    @property
+    def records_readable(self) -> bool:
+        """Whether the state can be found: nothing is wrong but that variables of declarations have no value."""
+        return self.settings_known and all(found.summary == MISSING for found in errors(self.diagnostics))
 
     @property
     def valid(self) -> bool:
@@ -66,7 +73,13 @@ def validate(loaded: Loaded, expanded: Expanded) -> Desired:
             break
     diagnostics = ordered([*loaded.diagnostics, *to_diagnostics(findings)])
     declared: dict[str, Declared] = {item.address: item for each in expanded.declarations for item in each.instances}
-    return Desired(settings, tuple(checking.instances), tuple(diagnostics), declared, moved, imports)
+    known = not any(
+        path[0] in SETTINGS_TABLES
+        for document in (loaded.top, loaded.environment)
+        if document
+        for path in document.broken
+    )
+    return Desired(settings, tuple(checking.instances), tuple(diagnostics), declared, moved, imports, known)
 
 
 class _Checking:

@@ -23,6 +23,7 @@ from reconciler.model.address import NAME
 from reconciler.model.diagnostics import Diagnostic, Severity
 
 PREFIX: Final = "RECONCILER_VAR_"
+MISSING: Final = "A value is missing"  # the summary of what is told of a variable without a value
 _KEYS: Final = tuple(VariableTable.__annotations__)
 _BY_TYPE: Final = ("default", "minimum", "maximum", "allowed")  # what they may be depends on the type
 
@@ -194,7 +195,7 @@ def _decide(
     if not offers:
         detail = f"{name} has no default, and nobody gives it a value."
         fix = f"Give one with --var {name}=…, --var-file, {PREFIX}{name} or a default."
-        yield error(root, ("variables", name), "A value is missing", detail, fix, on_key=True)
+        yield error(root, ("variables", name), MISSING, detail, fix, on_key=True)
     for number, (given, origin) in enumerate(offers, start=1):
         if origin.words and number < len(offers):
             continue

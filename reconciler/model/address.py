@@ -61,6 +61,8 @@ def nearest(pattern: str, known: Iterable[str]) -> str:
     """`` Did you mean X?`` for the known address, or declaration, that is most like a pattern; or an empty text."""
     import difflib
 
+    wanted = spelled(pattern)
     names = dict.fromkeys(name for address in known for name in (address.partition("[")[0], address))
-    near = difflib.get_close_matches(spelled(pattern), names, n=1, cutoff=0.5)
+    alike = [name for name in names if name.lower() == wanted.lower()]
+    near = alike or difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
     return f" Did you mean {near[0]}?" if near else ""

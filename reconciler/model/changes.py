@@ -252,6 +252,7 @@ class Plan:
     specs: tuple[Spec, ...] = ()  # fetched for this plan; remembered when it is applied
     limits: tuple[LimitResult, ...] = ()
     mode: str = "normal"  # "normal" | "destroy" | "refresh-only"
+    environment: str = ""  # the name that --env gave
 
     @property
     def valid(self) -> bool:

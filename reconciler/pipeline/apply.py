@@ -49,6 +49,7 @@ def apply_plan(
     tell: Callable[[Event], None],
 ) -> Report:
     """Perform a plan. Errors: PlanError, PlanOutdated, StateError, ServiceError, SecretError, UsageError."""
+    refuse_environment(project, approved)
     refuse_errors(approved)
     refuse_limits(project, approved, options.overrides)
     settings = project.settings
@@ -114,6 +115,14 @@ def await_lock(project: Project, seconds: float) -> None:
                 pass
     finally:
         store.close()
+
+
+def refuse_environment(project: Project, made: Plan) -> None:
+    """A saved plan is for the state of one environment, also before that exists. Raises PlanOutdated for another."""
+    here = project.settings.environment or ""
+    if made.environment != here:
+        planned, now_ = (f"--env {name}" if name else "no environment" for name in (made.environment, here))
+        raise PlanOutdated(f"The plan was made for {planned}, and this is for {now_}, which has another state.")
 
 
 def refuse_errors(made: Plan) -> None:

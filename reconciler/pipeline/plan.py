@@ -23,6 +23,7 @@ from reconciler.planning.imports import Adoptions, adopt, due
 from reconciler.planning.moves import Moves, move
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
+from reconciler.planning.renames import mention_forgotten
 from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
@@ -126,6 +127,9 @@ class _Planning:
             specs, unknown = fetch_specs(self._client, specs, buying)
             found += unknown
         finished = store.newest_runs(CONSIDERED) if store and buying else ()
+        if not options.allow_duplicates:
+            known = {*read.instances, *recorded.instances}
+            found += mention_forgotten(decisions.actions, by_address(instances), known, finished, self._replaced)
         around = Circumstances(
             base_url=self._project.settings.base_url,
             timestamp=self._at,
@@ -135,6 +139,7 @@ class _Planning:
             heading=self._heading(busy),
             limits=self._project.settings.limits,
             mode=options.mode,
+            environment=self._project.settings.environment or "",
             estimate=estimator(finished),
         )
         return plan(instances, decisions, specs, found, around)

@@ -32,6 +32,7 @@ class Circumstances:
     heading: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     mode: str = "normal"
+    environment: str = ""
     estimate: Estimator = unknown_cost
 
 
@@ -71,6 +72,7 @@ def plan(
         specs=tuple(specs.fetched.values()),
         limits=limits,
         mode=around.mode,
+        environment=around.environment,
     )
 
 

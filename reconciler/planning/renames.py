@@ -5,8 +5,9 @@ bought again under another one. Pure.
 from __future__ import annotations
 
 import json
+import shlex
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.model.address import split_address
 from reconciler.model.changes import Action, Kind
@@ -17,6 +18,7 @@ from reconciler.planning.diff import Recorded
 from state.records import AttemptRecord
 
 _SHOWN = 3
+_COMMANDS = 20
 
 
 def refuse_renames(
@@ -29,12 +31,9 @@ def refuse_renames(
     abandoned = [address for address in recorded.instances if address not in instances]
     if not created or not abandoned:
         return []
-    pairs = list(_pairs(created, instances, _Abandoned(abandoned, recorded)))
+    pairs = list(_pairs(created, instances, _Abandoned(abandoned, recorded.current, recorded.open)))
     if not pairs:
         return []
-    shown = "; ".join(f"{new.address} is what {old} has" for new, old in pairs[:_SHOWN])
-    more = f"; and {len(pairs) - _SHOWN:,} more" if len(pairs) > _SHOWN else ""
-    said = f"{shown}{more}. {'It' if len(pairs) == 1 else 'They'} would be bought a second time."
     fix = (
         "If this is a rename, add these lines to reconciler.toml, and it costs nothing; "
         "if another run is wanted, use --allow-duplicates."
@@ -45,13 +44,51 @@ def refuse_renames(
         Diagnostic(
             Severity.ERROR,
             summary,
-            said,
+            _said(pairs),
             fix,
             first.address,
             first.source,
-            tuple(_lines([(old, new.address) for new, old in pairs], abandoned)),
+            tuple(_lines([(old, new.address) for new, old in pairs], abandoned, _block)),
         )
     ]
+
+
+def mention_forgotten(
+    actions: Iterable[Action],
+    instances: Mapping[str, Instance],
+    known: Collection[str],
+    bought: Iterable[AttemptRecord],
+    replaced: Collection[str],
+) -> list[Diagnostic]:
+    """A warning where a run of a forgotten address would do for a purchase under another one: what `state rm`, or a
+    plan, forgot may be meant. ``known``: the recorded addresses; ``bought``: attempts, newest first.
+    """
+    created = [action for action in actions if action.kind is Kind.CREATE and action.address not in replaced]
+    newest: dict[str, AttemptRecord] = {}
+    for attempt in bought if created else ():
+        if attempt.address not in known and attempt.address not in instances and attempt.run_id and not attempt.gone_at:
+            newest.setdefault(attempt.address, attempt)
+    pairs = list(_pairs(created, instances, _Abandoned(list(newest), newest, {})))
+    if not pairs:
+        return []
+    lines = list(_lines([(old, new.address) for new, old in pairs], [*newest, *known], _command))
+    return [
+        Diagnostic(
+            Severity.WARNING,
+            "Bought before under a forgotten address",
+            _said(pairs),
+            "To take such a run instead, call it by its new name; if another run is wanted, do nothing.",
+            pairs[0][0].address,
+            pairs[0][0].source,
+            (*lines[:_COMMANDS], *([f"# and {len(lines) - _COMMANDS:,} more"] if len(lines) > _COMMANDS else [])),
+        )
+    ]
+
+
+def _said(pairs: Sequence[tuple[Action, str]]) -> str:
+    shown = "; ".join(f"{new.address} is what {old} has" for new, old in pairs[:_SHOWN])
+    more = f"; and {len(pairs) - _SHOWN:,} more" if len(pairs) > _SHOWN else ""
+    return f"{shown}{more}. {'It' if len(pairs) == 1 else 'They'} would be bought a second time."
 
 
 def _pairs(
@@ -65,15 +102,17 @@ def _pairs(
 
 
 class _Abandoned:
-    """What is recorded under addresses that are not declared any more; each is taken once."""
+    """What was bought under addresses that are not declared any more; each is taken once."""
 
-    def __init__(self, addresses: Sequence[str], recorded: Recorded) -> None:
+    def __init__(
+        self, addresses: Sequence[str], current: Mapping[str, AttemptRecord], open_: Mapping[str, AttemptRecord]
+    ) -> None:
         self._left: dict[str, tuple[AttemptRecord, bool, dict[str, object]]] = {}
         self._exact: dict[str, list[str]] = defaultdict(list)
         self._alike: dict[tuple[object, ...], list[str]] = defaultdict(list)
         for address in reversed(addresses):  # the lists are used up from their ends
-            unknown = recorded.open.get(address)
-            attempt = unknown or recorded.current.get(address)
+            unknown = open_.get(address)
+            attempt = unknown or current.get(address)
             if attempt is None:
                 continue
             asked = effective(attempt)
@@ -106,8 +145,10 @@ def _keys(fields: Mapping[str, object], model: object) -> tuple[tuple[object, ..
     return (*common, model), common
 
 
-def _lines(pairs: Sequence[tuple[str, str]], abandoned: Collection[str]) -> Iterator[str]:
-    """``[[moved]]`` blocks; one for a whole declaration whose instances keep their keys."""
+def _lines(
+    pairs: Sequence[tuple[str, str]], abandoned: Collection[str], of_pair: Callable[[str, str], Iterator[str]]
+) -> Iterator[str]:
+    """What to write for each pair; once for a whole declaration whose instances keep their keys."""
     names: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for old, new in pairs:
         names[split_address(old)[0], split_address(new)[0]].append((old, new))
@@ -115,14 +156,18 @@ def _lines(pairs: Sequence[tuple[str, str]], abandoned: Collection[str]) -> Iter
         whole = old_name != new_name and all(split_address(old)[1] == split_address(new)[1] for old, new in found)
         left = sum(1 for address in abandoned if address.startswith(f"run.{old_name}["))
         if whole and left == len(found) > 1:
-            yield from _block(f"run.{old_name}", f"run.{new_name}")
+            yield from of_pair(f"run.{old_name}", f"run.{new_name}")
         else:
             for old, new in found:
-                yield from _block(old, new)
+                yield from of_pair(old, new)
 
 
 def _block(old: str, new: str) -> Iterator[str]:
     yield from ("[[moved]]", f"from = {_toml(old)}", f"to = {_toml(new)}")
+
+
+def _command(old: str, new: str) -> Iterator[str]:
+    yield f"reconciler state mv {shlex.quote(old)} {shlex.quote(new)}"
 
 
 def _toml(address: str) -> str:

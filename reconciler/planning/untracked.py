@@ -23,6 +23,7 @@ from state.records import UNTRACKED, AttemptRecord, MarkRecord, Snapshot
 
 MOST: Final = 200  # the newest of them are compared
 _AT_ONCE = 10
+_SHOWN = 20
 _CLOCK_TOLERANCE: Final = 300.0  # seconds between our clock and the service's
 
 
@@ -116,28 +117,35 @@ def assign(matches: Iterable[Match]) -> dict[Address, Run]:
 
 
 def refusals(matches: Iterable[Match], has_attempts: bool) -> list[Diagnostic]:
-    """Why nothing is bought, with the ways out. ``has_attempts``: the state is not empty."""
-    fix = (
-        "Bring the lost state back (`reconciler state restore --list`; PostgreSQL: the database's own backups), or"
-        " adopt such runs with `reconciler import --match`."
-    )
-    if not has_attempts:
-        fix += " Or say with `reconciler init --fresh` that this state knows nothing of them, on purpose."
+    """Why nothing is bought, an address each, and once the ways out. ``has_attempts``: the state is not empty."""
     by_address: dict[Address, list[Match]] = {}
     for match in matches:
         by_address.setdefault(match.action.address, []).append(match)
-    return [
+    if not by_address:
+        return []
+    shown = list(by_address.items())[:_SHOWN]
+    more = len(by_address) - len(shown)
+    found = [
         Diagnostic(
             Severity.ERROR,
             "A run that is not recorded would do",
-            f"{'; '.join(map(_words, found[:5]))}{' …' if len(found) > 5 else ''}. "
-            "Has the state been lost or restored? Nothing is bought twice.",
-            fix,
-            address,
-            found[0].action.source,
+            f"{'; '.join(map(_words, matching[:5]))}{' …' if len(matching) > 5 else ''}.",
+            address=address,
+            source=matching[0].action.source,
         )
-        for address, found in by_address.items()
+        for address, matching in shown
     ]
+    lost = (
+        "bring it back (`reconciler state restore --list`; PostgreSQL: the database's own backups), or adopt such runs"
+    )
+    fix = f"If it was lost: {lost} with `reconciler import --match`."
+    if not has_attempts:
+        fix += (
+            " If it is new on purpose, as for another environment: `reconciler init --fresh` (with the same --env);"
+            " then it buys runs of its own; what another state records is not to be adopted."
+        )
+    detail = f"{f'And so it is with {more:,} more addresses. ' if more else ''}Nothing is bought twice."
+    return [*found, Diagnostic(Severity.ERROR, "The state may have lost runs", detail, fix)]
 
 
 def _words(match: Match) -> str:

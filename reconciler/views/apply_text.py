@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconciler.model.changes import Kind
 from reconciler.model.events import Done, Event, Failed, Progressed, Report, Started, Submitted, Told
 from reconciler.model.run import RunStatus
-from reconciler.views.paint import Paint, one_line
+from reconciler.views.paint import Paint, one_line, wrapped
 
 _PAST = {
     Kind.CREATE: "created",
@@ -66,9 +66,10 @@ class PlainLines:
         return f"{words}{seconds}, {event.samples_completed:,}{of} samples{failed}{cost}"
 
 
-def closing_lines(report: Report, paint: Paint) -> Iterator[str]:
-    """The closing line, and what a person has to know or do."""
-    return map(one_line, _closing(report, paint))
+def closing_lines(report: Report, paint: Paint, width: int | None = None) -> Iterator[str]:
+    """The closing line, and what a person has to know or do. ``width``: of the terminal, where it is one."""
+    lines = map(one_line, _closing(report, paint))
+    return lines if width is None else (part for line in lines for part in wrapped(line, width))
 
 
 def _closing(report: Report, paint: Paint) -> Iterator[str]:

@@ -12,6 +12,7 @@ from reconciler.views.board import Board, Row
 from reconciler.views.paint import one_line
 
 _STYLES = {RunStatus.PROCESSING: "cyan", RunStatus.PENDING: "dim"}
+_ECHO = 2  # columns for the ^C that a terminal shows: a line more, and what was drawn is not taken back whole
 _SPARE_LINES = 4  # above the live part, so that what scrolls up can be read
 _NARROWEST_BAR, _WIDEST_BAR = 6, 40
 _STATUS, _COUNTS, _TIMES = 10, 15, 18
@@ -29,7 +30,8 @@ class LiveBoard:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = options.height or console.size.height
-        lines = [_safe(line) for line in self.lines(options.max_width, height, ascii_only=options.ascii_only)]
+        width = max(options.max_width - _ECHO, 1)
+        lines = [_safe(line) for line in self.lines(width, height, ascii_only=options.ascii_only)]
         self.widths = [line.cell_len for line in lines]
         yield from lines
 
@@ -38,12 +40,15 @@ class LiveBoard:
         board = self._board
         room = max(height - _SPARE_LINES - 3, 1)
         rows = board.shown(room)
-        longest = max((len(row.address) for row in rows), default=0)
+        labels = [row.address for row in rows]
+        longest = max(map(len, labels), default=0)
         fixed = _STATUS + _COUNTS + _TIMES + 4
         name = max(min(longest, width - fixed - _NARROWEST_BAR, max(width // 3, 12)), 8)
         bar = min(width - fixed - name, _WIDEST_BAR)
-        for row in rows:
-            line = self._row(row, name, bar, ascii_only)
+        if longest > name:
+            labels = _shortened(labels)
+        for row, label in zip(rows, labels, strict=True):
+            line = self._row(row, label, name, bar, ascii_only)
             line.truncate(width)
             yield line
         hidden = len(board.rows) - len(rows)
@@ -57,9 +62,9 @@ class LiveBoard:
             said = f"Stopping ({self.stopping}): waiting for what is in flight. Ctrl-C again leaves at once."
             yield Text(said[:width], style="yellow", no_wrap=True)
 
-    def _row(self, row: Row, name: int, bar: int, ascii_only: bool) -> Text:
+    def _row(self, row: Row, label: str, name: int, bar: int, ascii_only: bool) -> Text:
         style = _STYLES.get(row.status, "")
-        text = Text(_middle(one_line(row.address), name).ljust(name + 1), no_wrap=True)
+        text = Text(_middle(one_line(label), name).ljust(name + 1), no_wrap=True)
         text.append(row.status.value.lower().ljust(_STATUS + 1), style)
         if bar >= _NARROWEST_BAR:
             text.append_text(_bar(row.share, bar, ascii_only))
@@ -115,6 +120,29 @@ def _clock(seconds: float) -> str:
         return f"{whole // 60}:{whole % 60:02d}"
     hours = whole // 3600
     return f"{hours}h{whole % 3600 // 60:02d}" if hours < 48 else f"{hours // 24}d{hours % 24:02d}h"
+
+
+def _shortened(addresses: list[str]) -> list[str]:
+    """Of points of a matrix the values that tell them apart: ``run.sweep[openai/gpt-oss-120b,10]``."""
+    points: dict[str, list[list[str]]] = {}
+    for address in addresses:
+        name, axes = _point(address)
+        points.setdefault(name, []).append(axes)
+    labels = []
+    for address in addresses:
+        name, axes = _point(address)
+        alike = points[name]
+        if len(axes) < 2 or any(len(other) != len(axes) for other in alike):
+            labels.append(address)
+            continue
+        telling = [axis for place, axis in enumerate(axes) if any(other[place] != axis for other in alike)]
+        labels.append(f"{name}[{','.join(axis.partition('=')[2] for axis in telling or axes)}]")
+    return labels
+
+
+def _point(address: str) -> tuple[str, list[str]]:
+    name, _, key = address.partition("[")
+    return name, key.strip('"]').split(",") if "=" in key else []
 
 
 def _middle(text: str, width: int) -> str:

@@ -124,8 +124,7 @@ def test_an_open_submission_blocks_every_kind(action: Action) -> None:
 def test_the_words_name_both_sides() -> None:
     found = check_action(REPLACE_WORKING, DONE_SINCE, "")
     assert found is not None
-    assert "run r1 was working" in found[1]
-    assert "run r1 was succeeded" in found[1]
+    assert "there was run r1 (at work); now there is run r1 (SUCCEEDED)" in found[1]
 
 
 def test_reasons_play_no_part() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from reconciler.model.address import Address, format_address
 from reconciler.model.changes import Action
-from reconciler.model.diagnostics import Source
+from reconciler.model.diagnostics import Severity, Source
 from reconciler.model.request import Instance, Lifecycle, Request, canonical_json
 from reconciler.planning.diff import Recorded, diff
-from reconciler.planning.renames import refuse_renames
+from reconciler.planning.renames import mention_forgotten, refuse_renames
 from state.records import AttemptRecord, InstanceRecord, Phase
 from tests.planning.plans import AT, SPEC
 
@@ -74,3 +75,25 @@ def test_one_run_frees_one_purchase_only() -> None:
     (found,) = refuse_renames(creates(twice, state), twice, state, ())
     assert found.proposal == ("[[moved]]", "from = 'run.old[\"m/one,0\"]'", 'to = "run.new1"')
     assert refuse_renames(creates(twice, state), twice, state, ["run.new1", "run.new2"]) == []
+
+
+def test_a_run_of_a_forgotten_address_is_mentioned_with_the_command_that_takes_it() -> None:
+    old, new = instances("old", 1, {}), instances("new", 1, {})
+    bought = list(recorded(old).current.values())
+    actions = creates(new, Recorded())
+    (found,) = mention_forgotten(actions, new, (), bought, ())
+    assert (found.severity, found.summary) == (Severity.WARNING, "Bought before under a forgotten address")
+    assert found.proposal == ("""reconciler state mv 'run.old["m/one,0"]' 'run.new["m/one,0"]'""",)
+    assert mention_forgotten(actions, new, list(old), bought, ()) == []  # recorded: the guard's
+    assert mention_forgotten(actions, new, (), bought, list(new)) == []  # wanted again
+    gone = [replace(attempt, gone_at=AT) for attempt in bought]
+    assert mention_forgotten(actions, new, (), gone, ()) == []
+
+
+def test_many_forgotten_runs_are_one_command_or_a_few() -> None:
+    old, new = instances("old", 60, {}), instances("new", 60, {})
+    bought = list(recorded(old).current.values())
+    (whole,) = mention_forgotten(creates(new, Recorded()), new, (), bought, ())
+    assert whole.proposal == ("reconciler state mv run.old run.new",)
+    (some,) = mention_forgotten(creates(new, Recorded()), new, ['run.old["still there"]'], bought, ())
+    assert (len(some.proposal), some.proposal[-1]) == (21, "# and 40 more")

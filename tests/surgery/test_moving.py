@@ -6,8 +6,10 @@ import pytest
 
 from reconciler.project import Project
 from reconciler.views.times import local
+from state.writes import Put
 from tests.acceptance.project import tree
-from tests.surgery.conftest import Run
+from tests.state.samples import T1
+from tests.surgery.conftest import Run, bought
 
 
 def addresses(run: Run) -> list[str]:
@@ -63,13 +65,29 @@ def test_one_address(run: Run, project: Project, source: str, target: str, moved
     store.close()
 
 
+def test_a_forgotten_address_is_recorded_again_under_its_new_name(run: Run, project: Project) -> None:
+    done = run("state", "mv", "run.gone", "run.b")
+    assert (done.code, done.out.splitlines()[0]) == (0, "run.gone -> run.b  (run r-gone, SUCCEEDED)")
+    store = project.open_state()
+    assert store.snapshot().current["run.b"].run_id == "r-gone"
+    assert [one.attempt_id for one in store.attempts(["run.gone"])] == []
+    store.close()
+
+
+def test_a_forgotten_address_without_a_run_is_not_taken_back(run: Run, project: Project) -> None:
+    store = project.open_state()
+    store.commit([Put(bought("deleted", "SUCCEEDED", gone_at=T1))])
+    store.close()
+    assert "run.deleted is not recorded." in run("state", "mv", "run.deleted", "run.b").err
+
+
 @pytest.mark.parametrize(
     ("source", "target", "said"),
     [
         ("run.done", "run.kept", "run.kept is recorded already"),
         ("run.done", "run.done", "run.done is recorded already"),
         ("run.don", "run.b", "run.don is not recorded. Did you mean run.done?"),
-        ("run.gone", "run.b", "It was forgotten; its attempts are kept."),
+        ("run.never", "run.b", "run.never is not recorded."),
         ("run.m", 'run.n["x"]', "run.m has 2 instances"),
         ("run.*", "run.b", "is not an address"),
         ("done", "run.b", "is not an address"),

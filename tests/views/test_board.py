@@ -78,3 +78,15 @@ def test_bars_tell_their_share_without_colour() -> None:
     made.handle(progress(0, RunStatus.PROCESSING, 25), 10.0)
     first = next(LiveBoard(made, Console(width=100, height=24)).lines(100, 24)).plain
     assert first.count("━") == pytest.approx((first.count("━") + first.count("─")) / 4, abs=1)
+
+
+def test_points_of_a_matrix_are_told_apart_on_a_narrow_terminal() -> None:
+    made = board(0)
+    for model in ("anthropic/claude-haiku-4-5", "openai/gpt-oss-120b"):
+        for number in (3, 6):
+            address = f'run.sweep["generation_model={model},number_of_samples={number},spec_version=3"]'
+            made.handle(Submitted(address, f"{model}{number}", Kind.CREATE), 0.0)
+    drawn = LiveBoard(made, Console(width=80, height=24))
+    labels = [line.plain.partition(" ")[0] for line in drawn.lines(80, 24)][:4]
+    assert len(set(labels)) == 4
+    assert labels[3].endswith(",6]")
