@@ -15,7 +15,7 @@ from reconciler.dataframer.client import Client
 from reconciler.dataframer.observation import absence, check_account, observation
 from reconciler.model.errors import ServiceRefused, ServiceUnreachable
 from reconciler.model.events import Ending, Event, Progressed, Told
-from reconciler.model.run import Run
+from reconciler.model.run import Run, moment
 
 FEW = 4  # at most so many are asked for one by one
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.5, 15.0
@@ -130,7 +130,10 @@ class Follower:
         if self._seen.get(run.id) == seen:
             return
         self._seen[run.id] = seen
+        made, over = moment(run.created_at), moment(run.completed_at)
         elapsed = time.monotonic() - self._since.get(run.id, self._started)
+        if run.status.final and made is not None and over is not None and over >= made:
+            elapsed = over - made  # also of a run that began long before it was followed
         self._tell(
             Progressed(
                 target.address,

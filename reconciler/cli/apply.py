@@ -33,7 +33,7 @@ def apply(
 ) -> None:
     """Perform the plan: buy what is missing, stop what is not wanted, follow every run to its end.
 
-    With PLANFILE exactly that plan. Safe to repeat at any time: nothing is bought twice.
+    With PLANFILE exactly that plan. Safe to repeat at any time: nothing is bought twice, save by --replace.
 
     \b
     Examples:

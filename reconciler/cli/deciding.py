@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -35,13 +36,14 @@ def ask(session: Session, project: Project, unknown: Iterable[tuple[str, Outlook
 
 def _decision(session: Session, address: str, outlook: Outlook) -> Decision | None:
     from reconciler.applying.resolve import Abandon, Adopt, Resubmit
-    from reconciler.views.paint import one_line
+    from reconciler.views.paint import one_line, wrapped
     from reconciler.views.times import local
 
     absent = outlook.standing == "absent"
     found = "No run of it can be found." if absent else "These runs may have come of it:"
     sent = f" Its submission was prepared at {local(outlook.submitted_at)}." if outlook.submitted_at else ""
-    session.say(f"\n{one_line(address)}: nobody knows whether it was bought.{one_line(sent)} {found}")
+    said = one_line(f"{address}: nobody knows whether it was bought.{sent} {found}")
+    session.say("\n" + "\n".join(wrapped(said, session.width(sys.stdout) or len(said))))
     for number, candidate in enumerate(outlook.candidates, start=1):
         session.say(f"  {number}  adopt {one_line(_words(candidate))}")
     none = "none of these is it" if outlook.candidates else "it was not bought"

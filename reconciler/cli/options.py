@@ -100,7 +100,9 @@ def planning_options(command: _Command) -> _Command:
         click.option("--strict", is_flag=True, help="Standing unmet runs make the exit code 7."),
         click.option("--no-refresh", is_flag=True, help="Take runs as they were recorded; do not list them."),
         click.option("--allow-duplicates", is_flag=True, help="Buy also what an undeclared address has already."),
-        click.option("--replace", multiple=True, metavar="ADDRESS", help="Buy this run again; may be repeated."),
+        click.option(
+            "--replace", multiple=True, metavar="ADDRESS", help="Buy this run again, each time; may be repeated."
+        ),
         click.option("--exclude", multiple=True, metavar="ADDRESS", help="Leave this out (a glob may name several)."),
         click.option("--target", multiple=True, metavar="ADDRESS", help="Only this, and what it depends on."),
     ):

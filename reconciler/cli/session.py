@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from reconciler.views.paint import one_line
+from reconciler.views.paint import one_line, wrapped
 
 if TYPE_CHECKING:
     from reconciler.model.diagnostics import Diagnostic, Source
@@ -71,7 +71,8 @@ class Session:
 
     def caution(self, text: str) -> None:
         """One line for standard error that nothing depends on."""
-        self.warn([text])
+        width = self.width(sys.stderr)
+        self.warn([text] if width is None else wrapped(one_line(text), width))
 
     def source_line(self, source: Source) -> str | None:
         """The line of a project's file that a diagnostic points at."""

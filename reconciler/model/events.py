@@ -26,7 +26,9 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """A followed run was looked at and has changed. ``elapsed`` in seconds since following it began."""
+    """A followed run was looked at and has changed. ``elapsed`` in seconds: what it took in all, else since following
+    it began.
+    """
 
     address: str
     run_id: str

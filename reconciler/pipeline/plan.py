@@ -16,7 +16,7 @@ from reconciler.model.changes import Action, Kind, Outlook, Plan
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Instance, by_address
 from reconciler.planning.decide import Wishes, decide
-from reconciler.planning.diff import Decisions, Recorded, needs_history
+from reconciler.planning.diff import NOT_DECLARED, Decisions, Recorded, needs_history
 from reconciler.planning.drift import drifted
 from reconciler.planning.estimate import CONSIDERED, estimator
 from reconciler.planning.imports import Adoptions, adopt, due
@@ -117,7 +117,8 @@ class _Planning:
             decisions = select(drift, instances, recorded.instances, options.target, options.exclude)
         else:
             adoptions = self._adoptions(instances, moves, recorded)
-            wishes = Wishes(self._replaced, options.target, options.exclude, options.allow_duplicates)
+            why = "to be destroyed" if options.mode is Mode.DESTROY else NOT_DECLARED
+            wishes = Wishes(self._replaced, options.target, options.exclude, options.allow_duplicates, why)
             decisions, forbidding = decide(instances, recorded, moves, adoptions, wishes)
             found += forbidding
         found += self._untracked(decisions.actions, observed, verdicts.values(), read)
@@ -220,7 +221,10 @@ class _Planning:
     def _heading(self, busy: bool) -> tuple[str, ...]:
         heading = []
         if self._options.mode is Mode.DESTROY:
-            heading.append("To destroy: everything that is recorded is to end, as if nothing were declared.")
+            what = "everything that is recorded is to end, as if nothing were"
+            if self._options.target or self._options.exclude:
+                what = "what is chosen here is to end, as if it were not"
+            heading.append(f"To destroy: {what} declared.")
         if self._options.mode is Mode.REFRESH_ONLY:
             heading.append("Refresh only: what the service says otherwise than the state records; nothing is planned.")
         if self._options.offline:
@@ -229,7 +233,8 @@ class _Planning:
             heading.append("Not refreshed: runs are taken as they were recorded.")
         if self._store is None:
             only = "declarations only; " if self._options.offline else ""
-            heading.append(f"There is no state yet: {only}applying creates it.")
+            creates = f": {only}applying creates it" if self._options.mode is Mode.NORMAL else ""
+            heading.append(f"There is no state yet{creates}.")
             if self._others:
                 heading.append(f"The database has other workspaces: {', '.join(self._others)}. Is the name right?")
         holder = self._store.holder() if self._store and busy else None

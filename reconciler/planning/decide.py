@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.request import Instance, by_address
-from reconciler.planning.diff import Decisions, Recorded, diff
+from reconciler.planning.diff import NOT_DECLARED, Decisions, Recorded, diff
 from reconciler.planning.imports import Adoptions, import_actions, unchecked, with_adopted
 from reconciler.planning.moves import Moves, with_moves
 from reconciler.planning.order import order
@@ -27,6 +27,7 @@ class Wishes:
     target: Sequence[str] = ()
     exclude: Sequence[str] = ()
     allow_duplicates: bool = False
+    why: str = NOT_DECLARED  # why undeclared ones end, for people
 
 
 def decide(
@@ -34,7 +35,7 @@ def decide(
 ) -> tuple[Decisions, list[Diagnostic]]:
     """Decisions, and what forbids them. Errors: UsageError for a pattern that names nothing."""
     declared = by_address(instances)
-    decisions = diff(instances, with_adopted(recorded, adoptions, declared), wishes.replace)
+    decisions = diff(instances, with_adopted(recorded, adoptions, declared), wishes.replace, wishes.why)
     if adoptions.checked:
         decisions = import_actions(decisions, adoptions, declared, recorded)
     else:

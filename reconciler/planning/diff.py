@@ -71,8 +71,15 @@ class Decisions:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def diff(instances: Iterable[Instance], recorded: Recorded, replace: Collection[str] = ()) -> Decisions:
-    """Decide every address, declared or recorded. ``replace``: addresses that a person wants bought again."""
+NOT_DECLARED = "not declared any more"
+
+
+def diff(
+    instances: Iterable[Instance], recorded: Recorded, replace: Collection[str] = (), why: str = NOT_DECLARED
+) -> Decisions:
+    """Decide every address, declared or recorded. ``replace``: addresses that a person wants bought again; ``why``:
+    what people read of the others' end.
+    """
     found: list[Decision] = []
     declared: set[str] = set()
     for instance in instances:
@@ -80,7 +87,7 @@ def diff(instances: Iterable[Instance], recorded: Recorded, replace: Collection[
         found.extend(_declared(instance, recorded, instance.address in replace))
     for address, record in recorded.instances.items():
         if address not in declared:
-            found.extend(_undeclared(Address(address), record, recorded))
+            found.extend(_undeclared(Address(address), record, recorded, why))
     found.extend(_owed(recorded))
     return Decisions(
         tuple(item for item in found if isinstance(item, Action)),
@@ -201,7 +208,7 @@ def _unmet(
     return [unmet(instance, kind, why, current), *([update] if update else [])]
 
 
-def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded) -> list[Decision]:
+def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded, why: str) -> list[Decision]:
     blocking = recorded.open.get(address)
     if blocking is not None:  # row 1
         return [unknown(address, blocking, recorded.busy, None, recorded.foreseen.get(address))]
@@ -210,11 +217,11 @@ def _undeclared(address: Address, record: InstanceRecord, recorded: Recorded) ->
     standing = standing_of(current)
     there = current is not None and current.gone_at is None
     if lifecycle.on_remove == "delete" and there:
-        kind, why = Kind.DELETE, 'not declared any more (on_remove = "delete": the run and its files go)'
+        kind, why = Kind.DELETE, f'{why} (on_remove = "delete": the run and its files go)'
     elif standing is StatusClass.WORKING and lifecycle.on_remove != "keep":  # row 10
-        kind, why = Kind.CANCEL, "not declared any more"
+        kind = Kind.CANCEL
     else:  # row 11
-        kind, why = Kind.FORGET, "not declared any more"
+        kind = Kind.FORGET
     return [
         Action(
             kind,

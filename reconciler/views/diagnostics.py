@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic, Severity, Source, ordered
 from reconciler.views.excerpt import excerpt
-from reconciler.views.paint import Paint, one_line
+from reconciler.views.paint import Paint, one_line, wrapped
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
 
@@ -51,15 +51,21 @@ def _wrapped(text: str, indent: str, width: int) -> list[str]:
     return [indent + line for line in filled]
 
 
-def diagnostic_lines(diagnostics: Iterable[Diagnostic], paint: Paint, most_warnings: int | None = None) -> list[str]:
-    """Every error; of warnings and notices at most so many, with a line that counts the others."""
+def diagnostic_lines(
+    diagnostics: Iterable[Diagnostic], paint: Paint, most_warnings: int | None = None, width: int | None = None
+) -> list[str]:
+    """Every error; of warnings and notices at most so many, with a line that counts the others. ``width``: of the
+    terminal, where lines are to be broken; what is to be copied is never broken.
+    """
     found = ordered(diagnostics)
     errors = [item for item in found if item.severity is Severity.ERROR]
     others = [item for item in found if item.severity is not Severity.ERROR]
     shown = others if most_warnings is None else others[:most_warnings]
     lines: list[str] = []
     for item in (*errors, *shown):
-        lines += [diagnostic_line(item, paint), *(f"    {line}" for line in item.proposal)]
+        line = diagnostic_line(item, paint)
+        lines += [line] if width is None else wrapped(line, width)
+        lines += [f"    {proposed}" for proposed in item.proposal]
     if len(others) > len(shown):
         lines.append(f"… and {len(others) - len(shown):,} more warnings; `reconciler validate` shows them.")
     return lines

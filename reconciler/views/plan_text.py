@@ -34,10 +34,10 @@ def plan_text(plan: Plan, paint: Paint, width: int | None = None, *, quiet: bool
     """The whole plan as text, with a final newline; ``joined`` escapes every line. ``width``: of the terminal, where
     lines are to be broken; ``quiet``: only what is done, and the totals.
     """
-    lines: list[str] = [] if quiet else [*plan.heading]
-    lines += diagnostic_lines(errors(plan.diagnostics) if quiet else plan.diagnostics, paint, _WARNINGS)
-    if lines:
-        lines.append("")
+    told = errors(plan.diagnostics) if quiet else plan.diagnostics
+    before = [] if quiet else _fitting(plan.heading, width)
+    before += diagnostic_lines(told, paint, _WARNINGS, width)
+    lines = [""] if before else []
     body = [*_actions(plan.actions, paint)]
     body += [] if quiet else _working(plan.unchanged, paint)
     body += [f"  {paint('!', 'yellow')} unmet {item.address}: {item.reason}" for item in plan.unmet]
@@ -50,7 +50,11 @@ def plan_text(plan: Plan, paint: Paint, width: int | None = None, *, quiet: bool
     if plan.samples:
         lines.append(f"{_count(plan.samples, 'sample')} to buy, estimated cost: {cost_words(plan)}.")
     lines += _limits(plan, paint)
-    return joined(lines if width is None else (part for line in lines for part in wrapped(line, width)))
+    return joined([*before, *_fitting(lines, width)])
+
+
+def _fitting(lines: Iterable[str], width: int | None) -> list[str]:
+    return list(lines) if width is None else [part for line in lines for part in wrapped(line, width)]
 
 
 def cost_words(plan: Plan) -> str:

@@ -15,6 +15,7 @@ def test_everything_recorded_ends(project: Project, service: FakeService) -> Non
     assert (summary["cancel"], summary["forget"], summary["create"]) == (1, 2, 0)
     assert "--prune" in said(project.expect(1, "destroy", "--auto-approve"))
     done = project.expect(0, "destroy", "--auto-approve", "--prune")
+    assert "- cancel run.a  to be destroyed" in done.stdout, "it is declared all the same"
     assert "1 cancelled, 2 forgotten" in done.stdout
     assert service.cancels == [service.run_of(10).id]
     assert service.deletes == []

@@ -154,6 +154,14 @@ def test_progress_only_rises_and_each_news_is_told_once(build: Build) -> None:
         assert [status.final for status, _ in news] == [False] * (len(news) - 1) + [True]
 
 
+def test_what_a_run_took_is_what_the_service_says(build: Build) -> None:
+    """Not how long it was followed: the emulator's clock moves, this machine's hardly does."""
+    scene = build(1)
+    scene.follow()
+    (last,) = [event for event in scene.told if isinstance(event, Progressed) and event.status.final]
+    assert 2.0 <= last.elapsed < 4.0
+
+
 def test_a_run_is_recorded_before_it_is_told(build: Build) -> None:
     scene = build(6)
     seen: list[tuple[RunStatus, str | None]] = []

@@ -37,7 +37,8 @@ def _below(path: str, command: click.Command) -> Iterator[tuple[str, click.Comma
 
 
 def _help(path: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    names = cli.context_settings["help_option_names"]  # which a member of the group has from its parent
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100, help_option_names=names)
     return f"\n## `{path}`\n\n```text\n{command.get_help(context).strip()}\n```\n"
 
 

@@ -248,3 +248,11 @@ def test_several_instances_that_are_waited_for_are_counted() -> None:
     names = [Address(name) for name in ('run.a["1"]', 'run.a["2"]', "run.b", "run.c", "run.d")]
     text = plan_text(plan(action(name="z", depends_on=tuple(names), wave=2)), PLAIN)
     assert "      waits for 2 of run.a, run.b, run.c and 1 more\n" in text
+
+
+def test_lines_to_be_copied_are_never_broken() -> None:
+    block = ("[[moved]]", f"from = 'run.a[\"{'x=1,' * 30}y=2\"]'", "to = 'run.b'")
+    found = Diagnostic(Severity.ERROR, "Bought already", "said " * 40, "done", "run.a", None, block)
+    text = plan_text(plan(action(), diagnostics=(found,)), PLAIN, 80)
+    assert "\n".join(f"    {line}" for line in block) in text
+    assert max(len(line) for line in text.splitlines() if not line.startswith("    from")) <= 80
