@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def _below(path: str, command: click.Command) -> Iterator[tuple[str, click.Comma
 
 
 def _help(path: str, command: click.Command) -> str:
+    command = copy.copy(command)
+    command._help_option = None  # click keeps the one that it made first, for whoever asked first
     names = cli.context_settings["help_option_names"]  # which a member of the group has from its parent
     context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100, help_option_names=names)
     return f"\n## `{path}`\n\n```text\n{command.get_help(context).strip()}\n```\n"
