@@ -62,7 +62,7 @@ def kinds(writes: Sequence[Any]) -> Iterator[str]:
         yield "observed"
     if "Pay" in names and "reused" not in events:
         yield "paid"
-    yield from events & {"forgotten", "cancelled", "deleted", "reused", "updated", "imported"}
+    yield from events & {"forgotten", "cancelled", "deleted", "reused", "updated", "imported", "moved"}
 
 
 def _record(write: Any) -> str:

@@ -51,6 +51,11 @@ _COMMITS: tuple[tuple[str, str, int], ...] = (
     ("deleted", "run to be deleted", 1),
     ("reused", "change taken back", 1),
     ("updated", "lifecycle changed", 1),
+    ("moved", "renamed", 1),
+    ("ACCEPTED, cancel owed", "renamed while it works, and changed", 1),
+    ("SENDING", "in order", 3),
+    ("ACCEPTED", "in order", 3),
+    ("adopted", "in order, answer lost", 1),
 )
 # "inside": nothing is decided; "committing": COMMIT is on its way, and nobody has heard of it.
 _STAGES = {"sqlite": ("before", "inside", "after"), "postgres": ("before", "inside", "committing", "after")}

@@ -52,6 +52,9 @@ _THREE = Wanted({"run.a": 10, "run.b": 11, "run.c": 12})
 _REPLACED = Wanted({"run.a": 20, "run.b": 21}, stopped=frozenset({10, 11}))
 _ONLY_B = {"run.b": 11}
 _TWENTY, _TWENTY_ONE = run("a", 20), run("b", 21)
+_MOVED = '[[moved]]\nfrom = "run.a"\nto = "run.z"\n'
+_Z = run("z", 10)
+_AFTER_A, _AFTER_B = run("b", 11, depends_on=["run.a"]), run("c", 12, depends_on=["run.b"])
 _DELETING = run("a", 10, lifecycle={"on_remove": "delete"})
 
 SCENARIOS = {
@@ -89,6 +92,13 @@ SCENARIOS = {
     "state lost": Scenario(
         (_A, _B), Wanted({"run.a": 10, "run.b": 11}), before=((_A, _B),), working=False, lost=True, mend=MATCH
     ),
+    "renamed": Scenario((_Z, _C, _MOVED), Wanted({"run.z": 10, "run.c": 12}), before=((_A,),), working=False),
+    "renamed while it works, and changed": Scenario(
+        (run("z", 20), _C, _MOVED), Wanted({"run.z": 20, "run.c": 12}, stopped=frozenset({10})), before=((_A,),),
+        cancel_polls=(0, 2),
+    ),
+    "in order": Scenario((_A, _AFTER_A, _AFTER_B), _THREE),
+    "in order, answer lost": Scenario((_A, _AFTER_A, _AFTER_B), _THREE, answers=_lost(11)),
     "lifecycle changed": Scenario(
         (run("a", 10, lifecycle={"protect": True}),), Wanted({"run.a": 10}), before=((_A,),), working=False
     ),
