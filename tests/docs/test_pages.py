@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.config.variables import Given
+from reconciler.project import check_project
 from tests.docs.commands import PAGE, commands, reference
 from tests.docs.tutorial import ROOT, Shell
 
@@ -44,6 +46,15 @@ def test_every_example_is_valid(example: Path) -> None:
     command = [sys.executable, "-m", "reconciler", "-C", str(example), "validate"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("environment", "runs", "last"), [(None, 8, 100), ("large", 55, 200)])
+def test_the_sweep_has_an_environment_that_is_larger(environment: str | None, runs: int, last: int) -> None:
+    desired = check_project(ROOT / "examples" / "sweep", {}, Given(environment))
+    assert desired.valid, desired.diagnostics
+    assert len(desired.instances) == runs
+    assert desired.instances[-1].request.samples == last
+    assert len(desired.instances[-1].depends_on) == 5
 
 
 def test_the_quickstart_and_the_built_in_example_are_the_same() -> None:
