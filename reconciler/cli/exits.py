@@ -9,6 +9,7 @@ import traceback
 
 from reconciler.cli.session import Session
 from reconciler.model.changes import Plan
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.errors import (
     ConfigurationError,
     LimitExceeded,
@@ -64,8 +65,25 @@ def explain(problem: Exception, session: Session) -> int:
             session.warn("".join(traceback.format_exception(problem)).splitlines())
             session.warn(["This is a bug in reconciler. Nothing is lost: what was bought is in the state."])
     session.warn(getattr(problem, "__notes__", ()))
-    if isinstance(problem, StateLocked):
-        return LOCKED
-    if isinstance(problem, LimitExceeded):
-        return LIMIT
-    return OUTDATED if isinstance(problem, PlanOutdated) else ERROR
+    code = _code(problem)
+    if session.on_error is not None:
+        found = problem.diagnostics if isinstance(problem, (ConfigurationError, PlanError)) else [_diagnostic(problem)]
+        session.on_error(found, code)
+    return code
+
+
+def _code(problem: Exception) -> int:
+    match problem:
+        case StateLocked():
+            return LOCKED
+        case LimitExceeded():
+            return LIMIT
+        case PlanOutdated():
+            return OUTDATED
+        case _:
+            return ERROR
+
+
+def _diagnostic(problem: Exception) -> Diagnostic:
+    known = isinstance(problem, (ReconcilerError, StateError))
+    return Diagnostic(Severity.ERROR, str(problem) if known else f"A bug in reconciler: {problem!r}")

@@ -106,6 +106,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
     from reconciler.pipeline.plan import make_plan
     from reconciler.planning.planfile import read_plan
 
+    _telling(session, how.as_json, Interruption())  # what fails from here on is told in its way
     project = open_project(session, records_only=planfile is not None)
     asking = session.interactive and not how.auto_approve and not how.as_json
     while True:
@@ -119,8 +120,10 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
             continue  # what was decided changes the plan
         refuse_errors(made)
         refuse_limits(project, made, how.overrides)
+        exceeded = {item.limit.name for item in made.exceeded}
         for override in how.overrides:
-            telling.event(Told(f"Limit {override.name} is overridden: {override.reason}"))
+            if override.name in exceeded:
+                telling.event(Told(f"Limit {override.name} is overridden: {override.reason}"))
         if not made.has_changes and not has_unsettled(project):
             code = standing_code(made, strict)
             telling.nothing(code)

@@ -54,14 +54,18 @@ def plan(
     from reconciler.pipeline.plan import Mode, make_plan
     from reconciler.planning.planfile import write_plan
     from reconciler.views.paint import Paint
-    from reconciler.views.plan_json import plan_json
+    from reconciler.views.plan_json import failed_plan_json, plan_json
     from reconciler.views.plan_text import plan_text
 
     if out is not None and planning.offline:
         raise UsageError("--offline plans against the records alone, so it can't be saved for applying. Drop one.")
+    as_json = as_json or form == "json"
+    if as_json:
+        session.on_error = lambda found, code: session.say(to_json(failed_plan_json(found)))
     project = open_project(session)
     made = make_plan(project, planning)
-    if as_json or form == "json":
+    session.on_error = None  # the plan says it all
+    if as_json:
         session.say(to_json(plan_json(made, git_state(project.root)[:2])))
     else:
         session.say(plan_text(made, Paint(session.colour(sys.stdout)), session.width(sys.stdout), quiet=session.quiet))

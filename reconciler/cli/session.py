@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -31,6 +31,8 @@ class Session:
     variable_files: tuple[Path, ...] = ()
     no_color: bool = False
     quiet: bool = False
+    # Where data was asked for: what a failure is there. Given its diagnostics and the exit code.
+    on_error: Callable[[Sequence[Diagnostic], int], None] | None = None
 
     def colour(self, stream: IO[str]) -> bool:
         """Whether a stream gets colour: only a terminal does."""

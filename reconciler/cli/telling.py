@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session
 from reconciler.clock import now
 from reconciler.model.changes import Plan
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.events import Event, Report
 from reconciler.views.apply_text import PlainLines, closing_lines
-from reconciler.views.events_json import event_json, plan_events, summary_event, version_event
+from reconciler.views.events_json import diagnostic_event, event_json, plan_events, summary_event, version_event
 from reconciler.views.paint import Paint
 from reconciler.views.plan_text import plan_text, summary
 
@@ -76,6 +78,7 @@ class JsonTelling:
         self._session = session
         self._guard = threading.Lock()
         self._made: Plan | None = None
+        session.on_error = self._failed
 
     def plan(self, plan: Plan) -> None:
         """Version, diagnostics, changes and their summary."""
@@ -97,6 +100,16 @@ class JsonTelling:
 
     def stop(self) -> None:
         """Nothing to give back."""
+
+    def _failed(self, found: Sequence[Diagnostic], code: int) -> None:
+        """It ended with an error: what the plan has not said, and the summary."""
+        said = self._made.diagnostics if self._made else ()
+        if self._made is None:
+            self._write(version_event(now()))
+        for item in found:
+            if item not in said:
+                self._write(diagnostic_event(item, now()))
+        self._write(summary_event(Report(), "Apply failed.", code, now()))
 
     def _write(self, item: dict[str, Any]) -> None:
         with self._guard:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from reconciler import __version__
 from reconciler.model.address import split_address
 from reconciler.model.changes import Action, Kind, NoChange, Plan
-from reconciler.model.diagnostics import Source
+from reconciler.model.diagnostics import Diagnostic, Source, ordered
 from reconciler.model.money import Estimate
 from reconciler.model.request import Request, canonical_json, sha256
 from reconciler.views.diagnostics import diagnostic_json
@@ -64,6 +66,12 @@ def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]
         ],
         "mode": plan.mode,
     }
+
+
+def failed_plan_json(diagnostics: Iterable[Diagnostic]) -> dict[str, Any]:
+    """In the place of a plan that could not be made."""
+    found = [diagnostic_json(item) for item in ordered(diagnostics)]
+    return {"format_version": FORMAT_VERSION, "tool_version": __version__, "errored": True, "diagnostics": found}
 
 
 def _usd(estimate: Estimate | None, *, bought: bool) -> float | None:
