@@ -105,6 +105,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
     )
     from reconciler.pipeline.plan import make_plan
     from reconciler.planning.planfile import read_plan
+    from reconciler.views.plan_text import as_saved
 
     project = open_project(session, records_only=planfile is not None)
     asking = session.interactive and not how.auto_approve and not how.as_json
@@ -114,7 +115,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         await_lock(project, how.lock_timeout)
         made = read_plan(planfile) if planfile else make_plan(project, planning)
         refuse_environment(project, made)
-        telling.plan(made)
+        telling.plan(as_saved(made) if planfile else made)
         if asking and not planfile and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
             continue  # what was decided changes the plan
         refuse_errors(made)
