@@ -105,6 +105,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
     )
     from reconciler.pipeline.plan import make_plan
     from reconciler.planning.planfile import read_plan
+    from reconciler.views.plan_text import as_saved
 
     _telling(session, how.as_json, Interruption())  # what fails from here on is told in its way
     project = open_project(session, records_only=planfile is not None)
@@ -115,7 +116,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         await_lock(project, how.lock_timeout)
         made = read_plan(planfile) if planfile else make_plan(project, planning)
         refuse_environment(project, made)
-        telling.plan(made)
+        telling.plan(as_saved(made) if planfile else made)
         if asking and not planfile and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
             continue  # what was decided changes the plan
         refuse_errors(made)

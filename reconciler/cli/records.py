@@ -53,13 +53,13 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
     from reconciler.planning.planfile import read_plan
     from reconciler.views.paint import Paint
     from reconciler.views.plan_json import plan_json
-    from reconciler.views.plan_text import plan_text
+    from reconciler.views.plan_text import as_saved, plan_text
     from reconciler.views.state_view import state_json, state_text
 
     if planfile is not None:
         made = read_plan(planfile)
         text = to_json(plan_json(made, git_state(session.root)[:2])) if as_json else ""
-        session.say(text or plan_text(made, Paint(session.colour(sys.stdout))))
+        session.say(text or plan_text(as_saved(made), Paint(session.colour(sys.stdout))))
         return
     project = open_project(session, records_only=True)
     store = project.open_state_if_any()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from reconciler.model.changes import Action, FieldChange, Kind, NoChange, Plan, Progress
 from reconciler.model.diagnostics import errors
@@ -11,6 +11,7 @@ from reconciler.model.limits import Level
 from reconciler.model.money import total
 from reconciler.views.diagnostics import diagnostic_lines
 from reconciler.views.paint import Paint, joined, wrapped
+from reconciler.views.times import local
 
 SIGNS = {
     Kind.CREATE: ("  +", "green"),
@@ -55,6 +56,12 @@ def plan_text(plan: Plan, paint: Paint, width: int | None = None, *, quiet: bool
 
 def _fitting(lines: Iterable[str], width: int | None) -> list[str]:
     return list(lines) if width is None else [part for line in lines for part in wrapped(line, width)]
+
+
+def as_saved(plan: Plan) -> Plan:
+    """A saved plan to be shown: its first lines say how things were when it was made."""
+    heading = (f"Planned at {local(plan.timestamp)}, when:", *plan.heading) if plan.heading else ()
+    return replace(plan, heading=heading)
 
 
 def cost_words(plan: Plan) -> str:

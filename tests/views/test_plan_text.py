@@ -14,7 +14,8 @@ from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.limits import Level, Limit, LimitResult
 from reconciler.model.request import Lifecycle, SecretRef
 from reconciler.views.paint import Paint, printable, visible_length, wrapped
-from reconciler.views.plan_text import plan_text, summary
+from reconciler.views.plan_text import as_saved, plan_text, summary
+from reconciler.views.times import local
 from tests.planning.plans import action, plan, request, unchanged
 
 PLAIN = Paint()
@@ -256,3 +257,12 @@ def test_lines_to_be_copied_are_never_broken() -> None:
     text = plan_text(plan(action(), diagnostics=(found,)), PLAIN, 80)
     assert "\n".join(f"    {line}" for line in block) in text
     assert max(len(line) for line in text.splitlines() if not line.startswith("    from")) <= 80
+
+
+def test_a_saved_plan_says_when_it_was_so() -> None:
+    made = plan(action(), heading=("There is no state yet: applying creates it.",))
+    first, second, *_ = plan_text(as_saved(made), PLAIN).splitlines()
+    assert first == f"Planned at {local(made.timestamp)}, when:"
+    assert second == made.heading[0]
+    assert as_saved(plan(action())).heading == ()
+    assert as_saved(made).digest == made.digest
