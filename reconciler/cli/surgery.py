@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -126,10 +127,12 @@ def rm(session: Session, patterns: tuple[str, ...], dry_run: bool, lock_timeout:
       reconciler state rm run.tickets_eval
     """
     from reconciler.surgery import forget
-    from reconciler.views.paint import joined
+    from reconciler.views.paint import joined, one_line, wrapped
 
     done = forget(open_project(session), patterns, session.caution, dry_run, lock_timeout)
-    lines = [f"{address}: {' '.join(fate)}" for address, _, fate in done.items]
+    lines = [one_line(f"{address}: {' '.join(fate)}") for address, _, fate in done.items]
+    width = session.width(sys.stdout)
+    lines = lines if width is None else [part for line in lines for part in wrapped(line, width)]
     count = _count(len(done.items))
     if dry_run:
         session.say(joined([*lines, f"Would forget {count}. Nothing was done."]))

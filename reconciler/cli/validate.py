@@ -42,5 +42,6 @@ def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
         if checked["valid"]:
             session.tell(f"Valid: {runs:,} run{'' if runs == 1 else 's'} declared.")
         else:
-            session.warn([f"{checked['error_count']} error(s)."])
+            count = checked["error_count"]
+            session.warn([f"{count:,} error{'' if count == 1 else 's'}."])
     ctx.exit(DONE if checked["valid"] else ERROR)

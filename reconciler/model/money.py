@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+def dollars(usd: float) -> str:
+    """``$1,234.50``; what would round to nothing has more digits, for it is not nothing."""
+    if not 0.0 < usd < 0.005:
+        return f"${usd:,.2f}"
+    return f"${usd:.4f}" if usd >= 0.0001 else "less than $0.0001"
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """US dollars, and what they were estimated from. ``runs``: how many finished runs; 0 where several estimates with
@@ -18,7 +25,7 @@ class Estimate:
 
     def __str__(self) -> str:
         count = f"{self.runs:,} run{'' if self.runs == 1 else 's'}" if self.runs else "finished runs"
-        return f"≈ ${self.usd:,.2f}, from {count} of {self.basis}"
+        return f"≈ {dollars(self.usd)}, from {count} of {self.basis}"
 
 
 def total(estimates: Iterable[Estimate | None]) -> Estimate | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.model.changes import Action
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.limits import Level, Limit, LimitResult
-from reconciler.model.money import total
+from reconciler.model.money import dollars, total
 from reconciler.model.request import Request
 
 _SHOWN = 3
@@ -57,13 +57,13 @@ def _count(found: int, most: float, what: str) -> tuple[bool, str]:
 
 def _cost(most: float, buying: Sequence[Action]) -> tuple[bool, str]:
     if not buying:
-        return True, f"nothing is bought, ${most:,.2f} are allowed"
+        return True, f"nothing is bought, {dollars(most)} are allowed"
     unknown = sum(1 for action in buying if action.estimate is None)
     if unknown:
-        return False, f"the cost of {unknown:,} of {len(buying):,} purchases is unknown, ${most:,.2f} are allowed"
+        return False, f"the cost of {unknown:,} of {len(buying):,} purchases is unknown, {dollars(most)} are allowed"
     estimate = total(action.estimate for action in buying)
     usd = estimate.usd if estimate else 0.0
-    return usd <= most, f"≈ ${usd:,.2f} to buy, ${most:,.2f} are allowed"
+    return usd <= most, f"≈ {dollars(usd)} to buy, {dollars(most)} are allowed"
 
 
 def _models(name: str, globs: tuple[str, ...], buying: Sequence[Action]) -> tuple[bool, str]:

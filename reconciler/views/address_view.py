@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.model.money import dollars
 from reconciler.views.history import by_json, by_text, standing_text
 from reconciler.views.paint import joined
 from reconciler.views.times import Clock
@@ -108,7 +109,7 @@ def _current_lines(attempt: AttemptRecord, clock: Clock) -> Iterator[str]:
     if attempt.samples_completed is not None:
         yield f"  samples    {attempt.samples_completed:,} completed, {attempt.samples_failed or 0:,} failed"
     if attempt.total_cost is not None:
-        yield f"  cost       ${attempt.total_cost:,.2f}"
+        yield f"  cost       {dollars(attempt.total_cost)}"
     version = f", version {attempt.spec_version}" if attempt.spec_version is not None else ""
     yield f"  spec       {attempt.spec_id}{version}"
     for name, at in (("made", attempt.run_created_at), ("completed", attempt.run_completed_at)):

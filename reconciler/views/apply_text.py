@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from reconciler.model.changes import Kind
 from reconciler.model.events import Done, Event, Failed, Progressed, Report, Started, Submitted, Told
+from reconciler.model.money import dollars
 from reconciler.model.run import RunStatus
 from reconciler.views.paint import Paint, one_line, wrapped
 
@@ -61,7 +62,7 @@ class PlainLines:
             return words
         of = f" of {event.samples:,}" if event.samples else ""
         failed = f", {event.samples_failed:,} failed" if event.samples_failed else ""
-        cost = f", ${event.total_cost:,.2f}" if event.status.final and event.total_cost is not None else ""
+        cost = f", {dollars(event.total_cost)}" if event.status.final and event.total_cost is not None else ""
         seconds = f" after {event.elapsed:.0f} s" if event.status.final else ""
         return f"{words}{seconds}, {event.samples_completed:,}{of} samples{failed}{cost}"
 
@@ -94,7 +95,7 @@ def _closing(report: Report, paint: Paint) -> Iterator[str]:
     yield paint(line, "bold", "red" if troubles else "green")
     cost = sum(ending.total_cost or 0.0 for ending in report.endings)
     if cost:
-        yield f"The runs that came to rest cost ${cost:,.2f}."
+        yield f"The runs that came to rest cost {dollars(cost)}."
     yield from _advice(report)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.model.money import dollars
 from reconciler.model.run import is_final
 from reconciler.views.paint import Paint, one_line
 from reconciler.views.times import Clock
@@ -155,7 +156,7 @@ def standing_text(attempt: AttemptRecord) -> str:
         failed = f", {attempt.samples_failed:,} failed" if attempt.samples_failed else ""
         parts.append(f"{attempt.samples_completed:,} samples{failed}")
     if attempt.total_cost is not None:
-        parts.append(f"${attempt.total_cost:,.2f}")
+        parts.append(dollars(attempt.total_cost))
     elif is_final(attempt.status):
         parts.append("cost not known")
     if attempt.provisional:
@@ -184,7 +185,7 @@ def _in_all(found: Total) -> str:
         return "No run was bought."
     runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
     unknown = f"; the cost of {found.unknown:,} is not known" if found.unknown else ""
-    return f"{runs}, ${found.cost:,.2f} in all{unknown}."
+    return f"{runs}, {dollars(found.cost)} in all{unknown}."
 
 
 def _wrapped(head: str, text: str, width: int | None, paint: Callable[[str], str] = str) -> list[str]:

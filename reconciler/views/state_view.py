@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from reconciler.model.money import dollars
 from reconciler.views.paint import joined, one_line
 from reconciler.views.times import Clock, local
 from state.records import AttemptRecord, Snapshot
@@ -44,7 +45,7 @@ def _cells(item: dict[str, Any]) -> tuple[str, ...]:
         one_line(item["address"]),
         one_line(item["status"] or "-"),
         "-" if samples is None else f"{samples:,}",
-        "-" if cost is None else f"${cost:,.2f}",
+        "-" if cost is None else dollars(cost),
         one_line(item["run_id"] or "-"),
     )
 

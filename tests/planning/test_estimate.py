@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model.money import Estimate, total
+from reconciler.model.money import Estimate, dollars, total
 from reconciler.model.request import canonical_json
 from reconciler.planning.estimate import estimator
 from state.records import AttemptRecord
@@ -66,3 +66,17 @@ def test_a_total_is_unknown_with_one_that_is_and_names_all_grounds() -> None:
     assert total([one, None]) is None
     assert total([one, one]) == Estimate(2.0, 2, "the same spec and model")
     assert str(total([one, other])) == "≈ $3.00, from finished runs of the same spec and model or the same model"
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [
+        (0.0, "$0.00"),
+        (1234.5, "$1,234.50"),
+        (0.0056, "$0.01"),
+        (0.004, "$0.0040"),
+        (0.00001, "less than $0.0001"),
+    ],
+)
+def test_what_costs_something_is_never_shown_as_nothing(usd: float, said: str) -> None:
+    assert dollars(usd) == said
