@@ -40,9 +40,11 @@ def decide(
         decisions = import_actions(decisions, adoptions, declared, recorded)
     else:
         decisions = unchecked(decisions, adoptions)
-    decisions = with_moves(decisions, moves.actions)
-    decisions = select(decisions, instances, recorded.instances, wishes.target, wishes.exclude)
+    whole = with_moves(decisions, moves.actions)
+    decisions = select(whole, instances, recorded.instances, wishes.target, wishes.exclude)
     found = [*moves.diagnostics, *adoptions.diagnostics]
     if not wishes.allow_duplicates:
-        found += refuse_renames(decisions.actions, declared, recorded, wishes.replace)
+        # To forget the old address alone would be half of a rename: the next plan buys the other half.
+        touched = None if decisions is whole else {action.address for action in decisions.actions}
+        found += refuse_renames(whole.actions, declared, recorded, wishes.replace, touched)
     return order(decisions, instances), found

@@ -22,16 +22,22 @@ _COMMANDS = 20
 
 
 def refuse_renames(
-    actions: Iterable[Action], instances: Mapping[str, Instance], recorded: Recorded, replaced: Collection[str]
+    actions: Iterable[Action],
+    instances: Mapping[str, Instance],
+    recorded: Recorded,
+    replaced: Collection[str],
+    touched: Collection[str] | None = None,
 ) -> list[Diagnostic]:
     """An error with the ``[[moved]]`` lines that make the purchases free, where there are such. ``replaced``: addresses
-    that a person wants bought again whatever there is.
+    that a person wants bought again whatever there is; ``touched``: the addresses that a part of the plan is about.
     """
     created = [action for action in actions if action.kind is Kind.CREATE and action.address not in replaced]
     abandoned = [address for address in recorded.instances if address not in instances]
     if not created or not abandoned:
         return []
     pairs = list(_pairs(created, instances, _Abandoned(abandoned, recorded.current, recorded.open)))
+    if touched is not None:
+        pairs = [(new, old) for new, old in pairs if new.address in touched or old in touched]
     if not pairs:
         return []
     fix = (
