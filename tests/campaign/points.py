@@ -85,9 +85,12 @@ def _postgres() -> Iterator[Point]:
 
 
 def _commits(stages: Sequence[str]) -> Iterator[Point]:
+    met: set[str] = set()
     for what, scenario, most in _COMMITS:
         for stage in stages:
-            yield Point(f"{stage} {what}", scenario, most)
+            name = f"{stage} {what}"
+            yield Point(name, scenario, most, label=f"{scenario}: {name}" if name in met else "")
+            met.add(name)
     for stage in stages:
         yield Point(f"{stage} left behind", "new runs", first="create, executed")
         yield Point(f"{stage} resubmit", "never arrived", ahead=APPLY, command=RESUBMIT)
