@@ -80,9 +80,13 @@ LIMITS: Final = {
     ),
     "max_cancel": Meaning("Runs to cancel or delete."),
     "allowed_models": Meaning(
-        "Globs of the models that may be used; empty = all. An undeclared model is none of them.", "[]"
+        "Globs of the models that may be used; empty = all. Each model that acts has to be declared then:"
+        " `generation_model`, `outline_model` unless `skip_outline`, `revision_model` with revisions or filters.",
+        "[]",
     ),
-    "deny_models": Meaning("Globs of models that must not be used; nor may a model be left undeclared then.", "[]"),
+    "deny_models": Meaning(
+        "Globs of models that must not be used. Each model that acts has to be declared then, as above.", "[]"
+    ),
 }
 
 LIMIT: Final = {
