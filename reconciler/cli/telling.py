@@ -48,7 +48,10 @@ class PlainTelling:
         self._guard = threading.Lock()
 
     def plan(self, plan: Plan) -> None:
-        """The plan as text."""
+        """The plan as text; its one line where nobody asked for more, and nobody is asked."""
+        if self._session.quiet and not self._session.interactive:
+            self._session.say(summary(plan))
+            return
         width = self._session.width(sys.stdout)
         self._session.say(plan_text(plan, self._paint, width, quiet=self._session.quiet))
 

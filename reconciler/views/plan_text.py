@@ -158,7 +158,7 @@ def _dependencies(addresses: Iterable[str]) -> str:
     names: dict[str, list[str]] = {}
     for address in addresses:
         names.setdefault(address.partition("[")[0], []).append(address)
-    found = [of[0] if len(of) == 1 else f"{len(of):,} of {name}" for name, of in names.items()]
+    found = [of[0] if len(of) == 1 else f"{name} ({len(of):,} runs)" for name, of in names.items()]
     more = len(found) - _NAMED
     return f"{', '.join(found[:_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
 

@@ -248,7 +248,7 @@ def test_an_address_that_is_too_long_is_broken_after_commas() -> None:
 def test_several_instances_that_are_waited_for_are_counted() -> None:
     names = [Address(name) for name in ('run.a["1"]', 'run.a["2"]', "run.b", "run.c", "run.d")]
     text = plan_text(plan(action(name="z", depends_on=tuple(names), wave=2)), PLAIN)
-    assert "      waits for 2 of run.a, run.b, run.c and 1 more\n" in text
+    assert "      waits for run.a (2 runs), run.b, run.c and 1 more\n" in text
 
 
 def test_lines_to_be_copied_are_never_broken() -> None:

@@ -1,4 +1,4 @@
-"""Who asked for JSON gets JSON, also where nothing could be planned or done."""
+"""What is printed for who asked for little, and for who asked for data: also where nothing could be planned or done."""
 
 from __future__ import annotations
 
@@ -33,6 +33,21 @@ def test_a_plan_that_can_not_be_made(project: Project, declared: str, args: tupl
     assert first["type"] == "version"
     assert (last["type"], last["exit_code"]) == ("summary", 1)
     assert words in json.dumps(stream(project.apply("--json", *args, code=1))[1])
+
+
+def test_a_quiet_apply_says_what_came_of_it_and_errors(project: Project) -> None:
+    project.declare(run("a"))
+    done = project.expect(0, "--quiet", "apply", "--auto-approve")
+    assert done.stdout.splitlines() == [
+        "Plan: 1 to create.",
+        "",
+        "Apply complete: 1 created. 1 succeeded.",
+        "The runs that came to rest cost $0.50.",
+    ]
+    assert project.expect(0, "--quiet", "apply", "--auto-approve").stdout == "No changes. 1 run is as declared.\n"
+    project.declare(run("b"))
+    refused = project.expect(1, "--quiet", "apply", "--auto-approve")
+    assert "Bought already under another address" in refused.stderr
 
 
 def test_an_apply_that_a_limit_or_an_error_ends(project: Project, service: FakeService) -> None:
