@@ -21,6 +21,7 @@ from state.records import Phase
 
 _FIRST = frozenset({Kind.MOVE, Kind.IMPORT})
 _FULL_SECONDS = 5.0  # between two looks whether there is room again
+_NAMED = 3  # what a purchase waits for, by name
 _SILENT_SECONDS = 10.0  # nobody is left waiting for longer without a word
 
 
@@ -60,25 +61,18 @@ class _Apply:
                 self._others([action for action in todo if not action.buys and action.kind not in _FIRST])
                 self._ender.stop_displaced(self._plan.actions)
         self._watch_standing()
-        while waiting and options.wait_seconds != 0 and self._may_go_on():
-            time_to_look = partial(self._purchases.is_time, waiting)
-            self._ender.settle(self._follower.until(time_to_look, self._deadline))
-            if not self._may_go_on():
-                break
-            left = len(waiting)
-            with tools.store.lock(options.command, max(options.lock_seconds, FINISHING_LOCK_SECONDS)):
-                self._settle()
-                waiting = self._buy(waiting)
-                self._ender.stop_displaced(self._plan.actions)
-            if len(waiting) == left:  # others fill the room: runs that are followed elsewhere, or unknown ones
-                if not self._follower.active:
+        if options.wait_seconds != 0:
+            waiting = self._buy_the_rest(waiting)
+            self._follow()
+            while waiting and self._may_go_on():  # what was unknown may be certain by now
+                left = len(waiting)
+                waiting = self._buy_the_rest(waiting)
+                if len(waiting) == left:
                     break
-                tools.interruption.wait(_FULL_SECONDS)
+                self._follow()
         for action in waiting:
             why = report.stopped or tools.interruption() or _reason(action)
             self._teller.failed(action, "deferred", f"not submitted: {why}; apply again")
-        if options.wait_seconds != 0:
-            self._follow()
         report.unsettled = [
             Unsettled(attempt.address, outlook(attempt, verdict)) for attempt, verdict in tools.settler.settled.open()
         ]
@@ -86,6 +80,33 @@ class _Apply:
         report.interrupted = tools.interruption()
         report.timed_out = bool(options.wait_seconds) and not report.interrupted and report.unfinished > 0
         return report
+
+    def _buy_the_rest(self, waiting: list[Action]) -> list[Action]:
+        """Submit what waits as it becomes ready; returns what has to wait for what nobody follows."""
+        while waiting and self._may_go_on():
+            time_to_look = partial(self._is_time, waiting)
+            self._ender.settle(self._follower.until(time_to_look, self._deadline))
+            if not self._may_go_on():
+                break
+            left = len(waiting)
+            waiting = self._buy_more(waiting)
+            if len(waiting) == left:  # others fill the room: runs that are followed elsewhere, or unknown ones
+                if not self._follower.active:
+                    break
+                self._tools.interruption.wait(_FULL_SECONDS)
+        return waiting
+
+    def _buy_more(self, waiting: list[Action]) -> list[Action]:
+        """One look under the lock, after what is unknown was settled; returns what is left over."""
+        options = self._options
+        with self._tools.store.lock(options.command, max(options.lock_seconds, FINISHING_LOCK_SECONDS)):
+            self._settle()
+            left = self._buy(waiting)
+            self._ender.stop_displaced(self._plan.actions)
+        return left
+
+    def _is_time(self, waiting: Sequence[Action], active: int) -> bool:
+        return self._is_due() or self._purchases.is_time(waiting, active)
 
     def _follow(self) -> None:
         """Follow every run to its end, and settle what is unknown, until only a person can help."""
@@ -129,6 +150,7 @@ class _Apply:
                 self._tools.tell(Told(f"{attempt.address}: nothing came of its submission; it may be sent again"))
             elif verdict.standing is Standing.ADOPT and verdict.confirmed:
                 self._teller.report.count(self._purchases.unknown.pop(attempt_id, Kind.CREATE))
+                self._purchases.bought(attempt.address)
             elif attempt_id not in before:
                 self._tools.tell(Told(f"{attempt.address}: unknown so far; {in_words(attempt.address, verdict)}"))
 
@@ -244,5 +266,5 @@ class _Apply:
 def _reason(action: Action) -> str:
     """Why a purchase still waits."""
     if action.depends_on:
-        return f"it waits for {action.depends_on[0]}"
+        return f"it waits for {', '.join(action.depends_on[:_NAMED])}{' …' if len(action.depends_on) > _NAMED else ''}"
     return "as many runs as max_active are at work"

@@ -31,11 +31,16 @@ class Purchases:
         self._follower = follower
         self._guarded = False
         self._pending: set[str] = set()  # addresses whose runs are not bought yet
+        self._open: frozenset[str] = frozenset()  # addresses whose submissions were not certain at the last look
         self.unknown: dict[str, Kind] = {}  # by attempt id: what was submitted, and nobody knows
 
     def begin(self, actions: Sequence[Action]) -> None:
         """These are to be bought."""
         self._pending = {action.address for action in actions}
+
+    def bought(self, address: str) -> None:
+        """The run of an address is certain by now."""
+        self._pending.discard(address)
 
     def wave(self, actions: Sequence[Action]) -> list[Action]:
         """Submit those that are ready, as many as there is room for; returns what has to wait. What would wait in vain
@@ -46,6 +51,7 @@ class Purchases:
         room = max(self._limit - unfinished(fresh.snapshot), 0) if self._limit else len(actions)
         self._be_sure(actions, fresh)
         sound = [action for action in actions if self.sound(action, fresh)]
+        self._open = frozenset(fresh.snapshot.open)
         ready, waiting = self._sorted(sound, fresh.snapshot)
         batch = ready[:room]
         if batch:
@@ -59,7 +65,7 @@ class Purchases:
         """Whether one of those that wait may be ready by now. ``active``: how many runs are followed."""
         if self._limit and active >= self._limit:
             return False
-        followed = {target.address for target in self._follower.active.values()}
+        followed = self._open.union(target.address for target in self._follower.active.values())
         return any(followed.isdisjoint(names) for names in {id(a.depends_on): a.depends_on for a in waiting}.values())
 
     def _sorted(self, actions: Sequence[Action], snapshot: Snapshot) -> tuple[list[Action], list[Action]]:
@@ -71,7 +77,7 @@ class Purchases:
             key = id(action.depends_on)
             if key not in looked:
                 missing = [address for address in action.depends_on if not self._succeeded(address, snapshot)]
-                vain = (one for one in missing if one not in hopeful and not _works(one, snapshot))
+                vain = (one for one in missing if one not in hopeful and not _may_succeed(one, snapshot))
                 looked[key] = bool(missing), next(vain, None)
             waits, in_vain = looked[key]
             if in_vain is not None:
@@ -119,7 +125,7 @@ class Purchases:
             match wave.outcomes.get(attempt_id):
                 case Phase.ACCEPTED:
                     run = tools.sender.accepted[attempt_id]
-                    self._pending.discard(action.address)
+                    self.bought(action.address)
                     self._teller.report.count(action.kind)
                     self._follower.add([target(action, run.id)])
                 case Phase.REJECTED:
@@ -172,17 +178,16 @@ def target(action: Action, run_id: str) -> Target:
     return Target(action.address, run_id, samples, action.lifecycle.min_samples if action.lifecycle else 0)
 
 
-def _works(address: str, snapshot: Snapshot) -> bool:
+def _may_succeed(address: str, snapshot: Snapshot) -> bool:
+    """Whether its run works, or is not certain yet."""
     attempt = snapshot.current.get(address)
-    unfinished = attempt is not None and attempt.run_id and not is_final(attempt.status) and not attempt.gone_at
-    return bool(unfinished) and address not in snapshot.open
+    works = attempt is not None and attempt.run_id and not is_final(attempt.status) and not attempt.gone_at
+    return bool(works) or address in snapshot.open
 
 
 def _standing(address: str, snapshot: Snapshot) -> str:
     """In words, why nothing waits for it."""
     attempt = snapshot.current.get(address)
-    if address in snapshot.open:
-        return "has a submission that nobody knows the outcome of"
     if attempt is None or attempt.run_id is None:
         return "has no run"
     return "is gone" if attempt.gone_at else f"is {attempt.status}"

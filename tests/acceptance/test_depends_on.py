@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.acceptance.project import Project, line_with, run, said
-from tests.service import FakeService
+from tests.service import FakeService, answers
 
 
 def chain(first: int = 10) -> list[str]:
@@ -85,3 +85,26 @@ def test_the_run_before_does_not_do_for_a_replaced_dependency(project: Project, 
     project.declare(run("a", 11), run("b", 20, depends_on=["run.a"]))
     project.apply(code=7)
     assert [body["number_of_samples"] for body in service.bodies] == [10, 11]
+
+
+SOON = {"RECONCILER_SETTLE_SECONDS": "0.1", "RECONCILER_DEAD_SECONDS": "0.8"}
+
+
+def test_a_dependency_that_was_unknown_is_waited_for(project: Project, service: FakeService) -> None:
+    service.script_create(answers.failed_after_creating(500), samples=10)
+    project.declare(*chain())
+    done = project.apply(env=SOON)
+    assert [body["number_of_samples"] for body in service.bodies] == [10, 20, 30]
+    assert "3 created. 3 succeeded." in done.stdout
+    project.settled()
+
+
+def test_what_waits_for_an_unknown_submission_that_nobody_can_settle_is_deferred(
+    project: Project, service: FakeService
+) -> None:
+    service.script_create(answers.dropped(creates=False), samples=10)
+    project.declare(*chain())
+    done = project.apply(code=6, env=SOON)
+    assert len(service.creates) == 1
+    line_with(said(done), "run.b", "not submitted: it waits for run.a")
+    line_with(said(done), "run.c", "not submitted: it waits for run.b")
