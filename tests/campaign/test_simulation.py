@@ -18,6 +18,7 @@ def test_nothing_is_bought_twice_or_lost() -> None:
     result = run_many(4000)
     assert result.violations == []
     assert result.bought > 4000
+    assert result.ordered > 100
     met = {fault for fault, _ in result.tally}
     assert set(CREATE_FAULTS) - {"none"} <= met
     assert {"stale list", "two appliers", "a plan of before", "killed with another on the wire"} <= met

@@ -24,6 +24,7 @@ class Result:
 
     schedules: int = 0
     bought: int = 0
+    ordered: int = 0  # of them, runs that had to wait for others
     tally: Counter[tuple[str, str]] = field(default_factory=Counter)
     decided: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, str]] = field(default_factory=list)
@@ -31,6 +32,7 @@ class Result:
     def add(self, other: Result) -> None:
         self.schedules += other.schedules
         self.bought += other.bought
+        self.ordered += other.ordered
         self.tally += other.tally
         self.decided += other.decided
         self.violations += other.violations
@@ -49,6 +51,7 @@ def run_chunk(seeds: range, sabotaged: str | None = None) -> Result:
             finally:
                 result.schedules += 1
             result.bought += outcome.bought
+            result.ordered += outcome.ordered
             result.decided += outcome.decided
             result.violations += [(seed, what) for what in outcome.violations]
     return result

@@ -21,6 +21,7 @@ from reconciler.model.changes import Plan
 from reconciler.model.events import Report
 from reconciler.model.request import Instance
 from reconciler.planning.diff import diff, needs_history
+from reconciler.planning.order import order
 from reconciler.planning.refresh import fetch, lay_over, refresh, unanswered
 from tests.campaign.simulation.world import Killed, Network, Origin, Store, World
 
@@ -67,7 +68,7 @@ class Process:
         wanted = unanswered([item for item in instances if item.address in needy], recorded, observed)
         if wanted:
             recorded = lay_over(snapshot, history, fetch(client, observed, wanted), False)
-        decisions = diff(instances, recorded)
+        decisions = order(diff(instances, recorded), instances)
         meta = snapshot.meta
         return Plan(
             f"plan-{self.world.random.getrandbits(64)}", "0", self.world.text(), _BASE_URL, meta.lineage, meta.serial,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.applying.resolve import Abandon, Adopt, Resubmit
 from reconciler.model.address import Address
@@ -30,6 +30,7 @@ class Outcome:
     violations: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
     bought: int = 0
+    ordered: int = 0  # runs that had to wait for others
     decided: Counter[str] = field(default_factory=Counter)  # what a person was asked for
 
     @property
@@ -80,15 +81,17 @@ class _Schedule:
             if self.chance.random() < 0.2:
                 body["tools"] = ["calculator"]
             address = Address(f"run.r{number}")
-            self.instances.append(Instance(address, Request.of(body), Lifecycle(), _SOURCE))
-            self.world.told(f"declared: {address} {body}")
+            after = self.instances[-1:] if self.chance.random() < 0.2 else []
+            depends_on = tuple(instance.address for instance in after)
+            self.instances.append(Instance(address, Request.of(body), Lifecycle(), _SOURCE, depends_on=depends_on))
+            self.world.told(f"declared: {address} {body} after {depends_on}")
 
     def _edit(self) -> None:
         place = int(self.chance.random() * len(self.instances))
         before = self.instances[place]
         samples = self.chance.choice((10, 11, 12, 20))
         request = before.request.having("number_of_samples", samples)
-        self.instances[place] = Instance(before.address, request, before.lifecycle, before.source)
+        self.instances[place] = replace(before, request=request)
         self.world.told(f"edited: {before.address} wants {samples}")
 
     def _round(self) -> None:
@@ -218,6 +221,7 @@ class _Schedule:
             baseline = self.store.baseline(attempt.baseline_id) if attempt.baseline_id else None
             if baseline and attempt.run_id and attempt.run_id in json.loads(baseline.run_ids_json):
                 self._violated(f"{attempt.address} was given {attempt.run_id}, which was there before")
+        self._audit_order()
         snapshot = self.store.snapshot()
         for owed in snapshot.owed:
             run = next(run for run in self.world.runs if run.id == owed.run_id)
@@ -226,6 +230,22 @@ class _Schedule:
         for attempt in attempts:
             if attempt.phase in (Phase.SENDING, Phase.UNKNOWN):
                 self._violated(f"{attempt.address} stays unknown")
+
+    def _audit_order(self) -> None:
+        """Nothing was bought for an address before a run of what it depends on had SUCCEEDED."""
+        runs = {run.id: run for run in self.world.runs}
+        recorded: dict[str, list[SimRun]] = {}
+        for attempt in self.store.attempts():
+            if attempt.run_id in runs:
+                recorded.setdefault(attempt.address, []).append(runs[attempt.run_id])
+        for instance in self.instances:
+            for address in instance.depends_on:
+                before = [run for run in recorded.get(address, ()) if run.outcome == "SUCCEEDED" and not run.canceled]
+                first = min((run.ends for run in before), default=float("inf"))
+                for run in recorded.get(instance.address, ()):
+                    self.outcome.ordered += run.origin is not None
+                    if run.origin and run.created < first:
+                        self._violated(f"{run.id} of {instance.address} was bought before {address} had SUCCEEDED")
 
     def _violated(self, what: str) -> None:
         self.outcome.violations.append(f"at {self.world.now - START:.0f} s: {what}")
