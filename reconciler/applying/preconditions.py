@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.dataframer.client import Listing
-from reconciler.model.changes import Action, Kind, Precondition, StatusClass, declared_request, status_class
+from reconciler.model.changes import Action, Kind, Plan, Precondition, StatusClass, declared_request, status_class
 from reconciler.model.run import Run, is_final
 from state.records import AttemptRecord, Phase, Snapshot
 
@@ -52,6 +52,19 @@ def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] 
     if action.kind is Kind.CANCEL and now.run_id == action.precondition.run_id:
         return None  # it came to rest meanwhile: there is nothing left to stop
     return "outdated", f"the plan was made when {_words(action.precondition, 'was')}; now {_words(now, 'is')}"
+
+
+def unforeseen(snapshot: Snapshot, plan: Plan) -> dict[str, AttemptRecord]:
+    """What was bought since a plan was made under addresses that it does not know, by the digest of what was asked for.
+    An address that was bought and then renamed is such a one: the plan would buy it again under its old name.
+    """
+    known = {item.address for items in (plan.actions, plan.unchanged, plan.unmet) for item in items}
+    bought = (*snapshot.current.values(), *snapshot.open.values())
+    return {
+        attempt.request_digest: attempt
+        for attempt in bought
+        if (attempt.settled_at or attempt.prepared_at) > plan.timestamp and attempt.address not in known
+    }
 
 
 def _check_move(action: Action, snapshot: Snapshot) -> tuple[str, str] | None:

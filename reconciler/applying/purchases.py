@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.applying.follow import Follower, Target
-from reconciler.applying.preconditions import DONE, Fresh, check_action
+from reconciler.applying.preconditions import DONE, Fresh, check_action, unforeseen
 from reconciler.applying.record import Prepared
 from reconciler.applying.standing import unfinished
 from reconciler.applying.submission import Wave
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
-from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.changes import Action, Kind, Plan, declared_request
 from reconciler.model.errors import PlanError
 from reconciler.model.events import Failed, Started, Told
 from reconciler.model.request import Lifecycle
 from reconciler.model.run import Run, RunStatus, is_final
-from state.records import UNTRACKED, Phase, Snapshot
+from state.records import UNTRACKED, AttemptRecord, Phase, Snapshot
 
 
 class Purchases:
@@ -30,6 +30,7 @@ class Purchases:
         self._teller = teller
         self._follower = follower
         self._guarded = False
+        self._elsewhere: dict[str, AttemptRecord] = {}  # by what was asked for
         self._pending: set[str] = set()  # addresses whose runs are not bought yet
         self._open: frozenset[str] = frozenset()  # addresses whose submissions were not certain at the last look
         self.unknown: dict[str, Kind] = {}  # by attempt id: what was submitted, and nobody knows
@@ -50,6 +51,7 @@ class Purchases:
         fresh = self.look(actions)
         room = max(self._limit - unfinished(fresh.snapshot), 0) if self._limit else len(actions)
         self._be_sure(actions, fresh)
+        self._elsewhere = unforeseen(fresh.snapshot, self._plan)
         sound = [action for action in actions if self.sound(action, fresh)]
         self._open = frozenset(fresh.snapshot.open)
         ready, waiting = self._sorted(sound, fresh.snapshot)
@@ -156,7 +158,7 @@ class Purchases:
         return Fresh(tools.store.snapshot(), listing, runs, tools.store.attempts(buying) if buying else ())
 
     def sound(self, action: Action, fresh: Fresh) -> bool:
-        problem = check_action(action, fresh, self._plan.timestamp)
+        problem = check_action(action, fresh, self._plan.timestamp) or self._renamed(action)
         if problem is None:
             return True
         trouble, message = problem
@@ -170,6 +172,15 @@ class Purchases:
         else:
             self._teller.failed(action, trouble, message)
         return False
+
+    def _renamed(self, action: Action) -> tuple[str, str] | None:
+        """Trouble, where a run of just this was bought since the plan was made, and is called otherwise by now."""
+        request = declared_request(action) if action.kind is Kind.CREATE and self._elsewhere else None
+        found = self._elsewhere.get(request.digest) if request else None
+        if found is None:
+            return None
+        what = f"run {found.run_id}" if found.run_id else "a submission that is not certain"
+        return "outdated", f"since the plan was made, just this was bought as {found.address}: {what}"
 
 
 def target(action: Action, run_id: str) -> Target:

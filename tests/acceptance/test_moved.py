@@ -152,3 +152,15 @@ def test_a_saved_plan_of_moves_is_applied_once(project: Project, service: FakeSe
     project.settled()
     assert "spent" in said(project.expect(4, "apply", str(saved)))
     assert len(service.creates) == 1
+
+
+def test_a_plan_of_before_does_not_buy_under_the_old_name(project: Project, service: FakeService) -> None:
+    project.declare(run("a"))
+    saved = project.folder / "first.plan"
+    project.expect(0, "plan", "--out", str(saved))
+    project.apply()
+    project.declare(run("b"), block("run.a", "run.b"))
+    project.apply()
+    refused = project.expect(4, "apply", str(saved))
+    assert "run.b" in line_with(said(refused), "run.a", service.run_of(10).id)
+    assert len(service.creates) == 1
