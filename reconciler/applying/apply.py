@@ -13,13 +13,13 @@ from reconciler.applying.purchases import Purchases, target
 from reconciler.applying.settling import Standing, in_words, outlook
 from reconciler.applying.standing import standing_runs
 from reconciler.applying.tools import Options, Teller, Tools
-from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.changes import BUYING, Action, Kind, Plan
 from reconciler.model.errors import PlanOutdated, ServiceError, ServiceRefused, ServiceUnreachable
 from reconciler.model.events import Report, Started, Submitted, Told, Unsettled
 from reconciler.model.run import is_final
 from state.records import Phase
 
-_FIRST = frozenset({Kind.MOVE, Kind.IMPORT})
+_LAST = frozenset(Kind) - BUYING - {Kind.MOVE, Kind.IMPORT}
 _FULL_SECONDS = 5.0  # between two looks whether there is room again
 _NAMED = 3  # what a purchase waits for, by name
 _SILENT_SECONDS = 10.0  # nobody is left waiting for longer without a word
@@ -51,14 +51,16 @@ class _Apply:
             with tools.store.lock(options.command, options.lock_seconds):
                 for line in tools.take_in():
                     tools.tell(Told(line))
+                self._begin()
+                # What is not certain moves along as the plan saw it; all else is held against the new names.
+                self._others([action for action in self._todo() if action.kind is Kind.MOVE])
                 self._settle()
-                todo = self._begin()
-                # The others are held against the state with its new names, and the runs that it is given.
-                self._others([action for action in todo if action.kind in _FIRST])
+                todo = self._todo()
+                self._others([action for action in todo if action.kind is Kind.IMPORT])
                 buying = [action for action in todo if action.buys]
                 self._purchases.begin(buying)
                 waiting = self._buy(buying)
-                self._others([action for action in todo if not action.buys and action.kind not in _FIRST])
+                self._others([action for action in todo if action.kind in _LAST])
                 self._ender.stop_displaced(self._plan.actions)
         self._watch_standing()
         if options.wait_seconds != 0:
@@ -154,7 +156,17 @@ class _Apply:
             elif attempt_id not in before:
                 self._tools.tell(Told(f"{attempt.address}: unknown so far; {in_words(attempt.address, verdict)}"))
 
-    def _begin(self) -> list[Action]:
+    def _begin(self) -> None:
+        """Record that this plan is applied. Raises PlanOutdated for one that is spent."""
+        owed = {item.run_id for item in self._tools.store.snapshot().owed}
+        displaced = {action.subject.run_id for action in self._plan.actions if action.subject}
+        if self._plan.actions and not self._todo() and owed.isdisjoint(displaced):
+            raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
+        self._tools.recorder.begin(self._plan)
+        for override in self._options.overrides:
+            self._tools.recorder.override(override)
+
+    def _todo(self) -> list[Action]:
         """Which actions are still to be done; what a plan has done already counts as done."""
         begun = {record.action_digest: record for record in self._tools.store.plan_actions(self._plan.plan_id)}
         attempts = {a.attempt_id: a for a in self._tools.store.attempts({r.address for r in begun.values()})}
@@ -164,13 +176,6 @@ class _Apply:
             attempt = attempts.get(record.attempt_id or "") if record else None
             if not record or not (record.done_at or (attempt and attempt.phase is Phase.ACCEPTED)):
                 todo.append(action)
-        owed = {item.run_id for item in self._tools.store.snapshot().owed}
-        displaced = {action.subject.run_id for action in self._plan.actions if action.subject}
-        if self._plan.actions and not todo and owed.isdisjoint(displaced):
-            raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
-        self._tools.recorder.begin(self._plan)
-        for override in self._options.overrides:
-            self._tools.recorder.override(override)
         return todo
 
     def _buy(self, actions: Sequence[Action]) -> list[Action]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,15 +54,16 @@ def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] 
     return "outdated", f"the plan was made when {_words(action.precondition, 'was')}; now {_words(now, 'is')}"
 
 
-def unforeseen(snapshot: Snapshot, plan: Plan) -> dict[str, AttemptRecord]:
-    """What was bought since a plan was made under addresses that it does not know, by the digest of what was asked for.
-    An address that was bought and then renamed is such a one: the plan would buy it again under its old name.
+def unforeseen(snapshot: Snapshot, newest: Iterable[AttemptRecord], plan: Plan) -> dict[str, AttemptRecord]:
+    """What was bought since a plan was made and is no address's of it, by the digest of what was asked for: an address
+    that was bought and then renamed, or forgotten. Such a plan would buy it again. ``newest``: attempts, forgotten ones
+    included.
     """
     known = {item.address for items in (plan.actions, plan.unchanged, plan.unmet) for item in items}
-    bought = (*snapshot.current.values(), *snapshot.open.values())
+    known &= snapshot.current.keys() | snapshot.open.keys()
     return {
         attempt.request_digest: attempt
-        for attempt in bought
+        for attempt in (*newest, *snapshot.current.values(), *snapshot.open.values())
         if (attempt.settled_at or attempt.prepared_at) > plan.timestamp and attempt.address not in known
     }
 

@@ -18,6 +18,8 @@ from reconciler.model.request import Lifecycle
 from reconciler.model.run import Run, RunStatus, is_final
 from state.records import UNTRACKED, AttemptRecord, Phase, Snapshot
 
+_NEWEST = 1_000  # runs; more are hardly bought between a plan and its apply
+
 
 class Purchases:
     """What is bought, and what waits: for room (``max_active``), or for other runs (``depends_on``)."""
@@ -51,7 +53,7 @@ class Purchases:
         fresh = self.look(actions)
         room = max(self._limit - unfinished(fresh.snapshot), 0) if self._limit else len(actions)
         self._be_sure(actions, fresh)
-        self._elsewhere = unforeseen(fresh.snapshot, self._plan)
+        self._elsewhere = unforeseen(fresh.snapshot, tools.store.newest_runs(_NEWEST), self._plan)
         sound = [action for action in actions if self.sound(action, fresh)]
         self._open = frozenset(fresh.snapshot.open)
         ready, waiting = self._sorted(sound, fresh.snapshot)
@@ -158,6 +160,7 @@ class Purchases:
         return Fresh(tools.store.snapshot(), listing, runs, tools.store.attempts(buying) if buying else ())
 
     def sound(self, action: Action, fresh: Fresh) -> bool:
+        """Whether an action still applies. What is done already counts as done; trouble is told."""
         problem = check_action(action, fresh, self._plan.timestamp) or self._renamed(action)
         if problem is None:
             return True
@@ -165,7 +168,7 @@ class Purchases:
         if trouble == DONE:
             self._tools.recorder.done(action)
             self._tools.tell(Told(f"{action.address}: {message}"))
-            self._pending.discard(action.address)
+            self.bought(action.address)
             current = fresh.snapshot.current.get(action.address)
             if current is not None and current.run_id:
                 self._follower.add([target(action, current.run_id)])
@@ -174,7 +177,7 @@ class Purchases:
         return False
 
     def _renamed(self, action: Action) -> tuple[str, str] | None:
-        """Trouble, where a run of just this was bought since the plan was made, and is called otherwise by now."""
+        """Trouble, where just this was bought since the plan was made, and was renamed or forgotten by now."""
         request = declared_request(action) if action.kind is Kind.CREATE and self._elsewhere else None
         found = self._elsewhere.get(request.digest) if request else None
         if found is None:

@@ -184,7 +184,6 @@ class NoChange:
     source: Source | None
     progress: Progress | None
     request: Request
-    min_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)

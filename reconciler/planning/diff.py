@@ -1,4 +1,4 @@
-"""Stage 5: the decision table. A pure function of instances and records: no clock, no network, no database.
+"""The decision table of stage 5. A pure function of instances and records: no clock, no network, no database.
 
 Each address gets the first row that fits; the rows are numbered as in the documentation of decisions.
 """

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.dataframer.observation import imported
 from reconciler.model.blocks import ImportBlock
-from reconciler.model.changes import Action, FieldChange, Kind, NoChange, Precondition
+from reconciler.model.changes import Action, FieldChange, Kind, NoChange
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.request import Instance
 from reconciler.model.run import Run
-from reconciler.planning.comparison import compare, satisfies, sent_request, standing_of, works_on
+from reconciler.planning.comparison import compare, satisfies, works_on
 from reconciler.planning.diff import Decisions, Recorded
-from reconciler.planning.steps import progress
+from reconciler.planning.steps import adopted
 from state.records import AttemptRecord, InstanceRecord
 
 
@@ -119,7 +119,7 @@ def import_actions(
             unchanged.append(item)
         else:
             current, attempt = before.current.get(item.address), adoptions.attempts[item.address]
-            actions.append(_action(instances[item.address], block, current, attempt))
+            actions.append(adopted(instances[item.address], attempt, current, block.source))
     return replace(decisions, actions=(*actions, *decisions.actions), unchanged=tuple(unchanged))
 
 
@@ -139,21 +139,6 @@ def unchecked(decisions: Decisions, adoptions: Adoptions) -> Decisions:
         for action in decisions.actions
     )
     return replace(decisions, actions=actions)
-
-
-def _action(instance: Instance, block: ImportBlock, current: AttemptRecord | None, attempt: AttemptRecord) -> Action:
-    return Action(
-        Kind.IMPORT,
-        instance.address,
-        f"run {block.run_id} ({attempt.status}) is adopted; it costs nothing",
-        Precondition(current.run_id if current else None, standing_of(current)),
-        block.source,
-        before=sent_request(current) if current else None,
-        after=instance.request,
-        lifecycle=instance.lifecycle,
-        subject=progress(current),
-        reused_run=block.run_id,
-    )
 
 
 def _differences(changes: Sequence[FieldChange]) -> str:

@@ -12,7 +12,7 @@ from reconciler.model.changes import Action, Kind, Precondition
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.planning.diff import Decisions
 from reconciler.planning.steps import progress
-from state.records import AttemptRecord, Snapshot
+from state.records import AttemptRecord, InstanceRecord, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +121,13 @@ def _action(snapshot: Snapshot, old: str, new: str, block: MovedBlock) -> Action
     )
 
 
-_Addressed = TypeVar("_Addressed")
+_Row = TypeVar("_Row", InstanceRecord, AttemptRecord)
 
 
 def _renamed(snapshot: Snapshot, names: Mapping[str, str]) -> Snapshot:
-    def renamed(rows: Mapping[str, _Addressed]) -> dict[str, _Addressed]:
-        return {
-            names.get(address, address): replace(row, address=names[address]) if address in names else row  # type: ignore[type-var]
-            for address, row in rows.items()
-        }
+    def renamed(rows: Mapping[str, _Row]) -> dict[str, _Row]:
+        called = {address: names.get(address, address) for address in rows}
+        return {called[address]: replace(row, address=called[address]) for address, row in rows.items()}
 
     owed = tuple(replace(item, address=names.get(item.address, item.address)) for item in snapshot.owed)
     return replace(

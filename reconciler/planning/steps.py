@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.model.address import Address
 from reconciler.model.changes import Action, Drift, FieldChange, Kind, NoChange, Outlook, Precondition, Progress, Unmet
-from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.request import Instance, Lifecycle, Request
 from reconciler.planning.comparison import Comparison, compare, drift, sent_fields, sent_request, standing_of
 from state.records import AttemptRecord, InstanceRecord, Phase
@@ -50,7 +50,7 @@ def no_change(instance: Instance, current: AttemptRecord, record: InstanceRecord
     """As declared; where only the lifecycle differs from the recorded one, an update of that."""
     update = lifecycle_update(instance, current, record)
     seen = progress(current, instance.request.samples)
-    return update or NoChange(instance.address, instance.source, seen, instance.request, instance.lifecycle.min_samples)
+    return update or NoChange(instance.address, instance.source, seen, instance.request)
 
 
 def lifecycle_update(instance: Instance, current: AttemptRecord, record: InstanceRecord | None) -> Action | None:
@@ -72,18 +72,37 @@ def lifecycle_update(instance: Instance, current: AttemptRecord, record: Instanc
 
 def reuse(instance: Instance, reused: AttemptRecord, current: AttemptRecord | None) -> Action:
     """Row 5."""
+    why = f"run {reused.run_id} ({reused.status or 'working'}) was bought for this request before; it costs nothing"
+    return _taken(Kind.REUSE, instance, reused, current, why, instance.source)
+
+
+def adopted(instance: Instance, run: AttemptRecord, current: AttemptRecord | None, source: Source) -> Action:
+    """A run that was made elsewhere; ``source`` is the block that says so."""
+    why = f"run {run.run_id} ({run.status}) is adopted; it costs nothing"
+    return _taken(Kind.IMPORT, instance, run, current, why, source)
+
+
+def _taken(
+    kind: Kind,
+    instance: Instance,
+    taken: AttemptRecord,
+    current: AttemptRecord | None,
+    why: str,
+    source: Source,
+) -> Action:
+    """A run that is there already takes the place of the current one."""
     return Action(
-        Kind.REUSE,
+        kind,
         instance.address,
-        f"run {reused.run_id} ({reused.status or 'working'}) was bought for this request before; it costs nothing",
+        why,
         Precondition(current.run_id if current else None, standing_of(current)),
-        instance.source,
+        source,
         before=sent_request(current) if current else None,
         after=instance.request,
         changes=compare(instance.request, current).changes if current else (),
         lifecycle=instance.lifecycle,
         subject=progress(current),
-        reused_run=reused.run_id,
+        reused_run=taken.run_id,
     )
 
 

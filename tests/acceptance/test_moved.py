@@ -164,3 +164,15 @@ def test_a_plan_of_before_does_not_buy_under_the_old_name(project: Project, serv
     refused = project.expect(4, "apply", str(saved))
     assert "run.b" in line_with(said(refused), "run.a", service.run_of(10).id)
     assert len(service.creates) == 1
+
+
+def test_an_unknown_submission_that_becomes_certain_moves_along(project: Project, service: FakeService) -> None:
+    service.script_create(answers.failed_after_creating(500))
+    project.declare(run("a"))
+    project.apply("--no-wait", code=6)
+    project.declare(run("b"), block("run.a", "run.b"))
+    done = project.apply(env={"RECONCILER_SETTLE_SECONDS": "0", "RECONCILER_DEAD_SECONDS": "0"})
+    assert "1 moved" in done.stdout
+    project.settled()
+    assert [(item["address"], item["run_id"]) for item in project.output()] == [("run.b", service.run_of(10).id)]
+    assert len(service.creates) == 1

@@ -163,3 +163,20 @@ def test_a_saved_plan_holds_no_secret(project: Project, saved: Path) -> None:
     project.declare(run("a"))
     project.expect(0, "plan", "--out", str(saved))
     assert KEY.encode() not in saved.read_bytes()
+
+
+def test_a_plan_of_before_does_not_buy_what_was_bought_and_forgotten_since(
+    project: Project, service: FakeService
+) -> None:
+    project.declare(run("a"), run("b", 20))
+    saved = str(project.folder / "first.plan")
+    project.expect(0, "plan", "--target", "run.a", "--out", saved)
+    project.apply()
+    project.declare(run("b", 20))
+    project.apply()
+    project.declare(run("a"), run("b", 20))
+    refused = project.expect(4, "apply", saved)
+    assert service.run_of(10).id in said(refused)
+    assert len(service.creates) == 2
+    project.apply()  # takes it again
+    assert len(service.creates) == 2

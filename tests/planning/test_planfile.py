@@ -27,6 +27,8 @@ from reconciler.model.changes import (
 )
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.errors import UsageError
+from reconciler.model.limits import Level, Limit, LimitResult
+from reconciler.model.money import Estimate
 from reconciler.model.request import Lifecycle, Request, SecretRef
 from reconciler.model.run import Spec
 from reconciler.planning.planfile import read_plan, write_plan
@@ -65,6 +67,22 @@ ACTIONS = st.builds(
     subject=st.none() | PROGRESS,
     reused_run=st.none() | TEXT,
     deposed=st.booleans(),
+    moved_from=st.none() | ADDRESSES,
+    depends_on=st.lists(ADDRESSES, max_size=2).map(tuple),
+    wave=st.integers(1, 9),
+    estimate=st.none() | st.builds(Estimate, st.floats(0, 1e9), st.integers(0, 9), TEXT),
+)
+LIMITS = st.builds(
+    LimitResult,
+    st.builds(
+        Limit,
+        st.sampled_from(("max_new_runs", "max_cost_usd", "deny_models")),
+        st.integers(0, 10**9) | st.floats(0, 1e9) | st.lists(TEXT, max_size=2).map(tuple),
+        st.sampled_from(Level),
+        SOURCES,
+    ),
+    st.booleans(),
+    TEXT,
 )
 DIAGNOSTICS = st.builds(Diagnostic, st.sampled_from(Severity), TEXT, TEXT, TEXT, st.none() | TEXT, SOURCES)
 SPECS = st.builds(
@@ -86,12 +104,15 @@ PLANS = st.builds(
     serial=st.integers(0, 10**9),
     refreshed=st.booleans(),
     actions=few(ACTIONS),
-    unchanged=few(st.builds(NoChange, ADDRESSES, SOURCES, st.none() | PROGRESS, REQUESTS, st.integers(0, 9))),
+    unchanged=few(st.builds(NoChange, ADDRESSES, SOURCES, st.none() | PROGRESS, REQUESTS)),
     unmet=few(st.builds(Unmet, ADDRESSES, TEXT, TEXT, SOURCES, st.none() | TEXT)),
     drift=few(st.builds(Drift, ADDRESSES, TEXT, CHANGES)),
     diagnostics=few(DIAGNOSTICS),
     heading=few(TEXT),
     specs=few(SPECS),
+    limits=st.lists(LIMITS, max_size=3, unique_by=lambda item: item.limit.name).map(tuple),
+    mode=st.sampled_from(("normal", "destroy", "refresh-only")),
+    environment=TEXT,
 )
 
 
