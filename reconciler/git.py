@@ -1,4 +1,6 @@
-"""The project's git commit, for provenance. Asks the ``git`` command; a project without git is fine."""
+"""What git knows of a project: its commit, for provenance, and its files as another revision has them. Asks the ``git``
+command, which runs no filter and no hook for this; a project without git is fine.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SECONDS = 5.0
+_SECONDS_TO_READ = 60.0  # many files
+_LONGEST_HEADER = 10_000  # bytes: a path and a few words
 
 
 # CI checks out a commit, not a branch, and says here what it is of; the branch of a pull request comes first.
@@ -57,12 +61,59 @@ def project_name(root: Path) -> str:
     return ":".join(["/".join(owner_and_name).rpartition("@")[2], *filter(None, [within.strip().rstrip("/")])])
 
 
+def folder_in_repository(root: Path) -> str:
+    """Where a project is within its repository: ``teams/evals``; empty at its top, and where there is none."""
+    return (_git(root, "rev-parse", "--show-prefix") or "").strip().rstrip("/")
+
+
+def commit_of(root: Path, revision: str) -> str | None:
+    """The commit that a name stands for (``origin/main``, ``HEAD~1``); None where it stands for none here."""
+    name = f"{revision}^{{commit}}"
+    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    return found.strip() if found else None
+
+
+def files_at(root: Path, commit: str, *paths: str) -> dict[str, bytes]:
+    """The regular files of a commit below these paths (relative to ``root``), and links to such within the repository,
+    by path relative to ``root``. Raises OSError where git can't tell.
+    """
+    listed = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", *paths)
+    if listed is None:
+        raise OSError(f"git can't list the files of {commit}")
+    names = [name for name in listed.split("\0") if name]
+    # Paths with a line end can't be asked for one a line; they name no declarations either.
+    asked = [name for name in names if "\n" not in name]
+    wanted = "".join(f"{commit}:./{name}\n" for name in asked).encode("utf-8", "surrogateescape")
+    done = subprocess.run(
+        ["git", "-C", str(root), "cat-file", "--batch", "--follow-symlinks"],
+        input=wanted, capture_output=True, timeout=_SECONDS_TO_READ, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise OSError(f"git can't read the files of {commit}")
+    found: dict[str, bytes] = {}
+    at = 0
+    for name in asked:
+        header, _, _ = done.stdout[at : at + _LONGEST_HEADER].partition(b"\n")
+        at += len(header) + 1
+        said = header.split(b" ")
+        if len(said) == 3 and said[1] == b"blob":
+            size = int(said[2])
+            found[name] = done.stdout[at : at + size]
+            at += size + 1
+        elif said[0] in (b"symlink", b"dangling", b"loop", b"notdir"):
+            at += int(said[1]) + 1  # a link that leads out of the repository, or nowhere
+        elif len(said) == 3:
+            at += int(said[2]) + 1
+    return found
+
+
 def _git(root: Path, *arguments: str) -> str | None:
     """What a git command prints; None where it fails."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
+            ["git", "-C", str(root), *arguments],
+            capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=_SECONDS, check=False,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

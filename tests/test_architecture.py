@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "reconciler", "reconciler.model", "reconciler.views", "state.records", "state.history",
     ),
     "reconciler.project": ("reconciler.config", "reconciler.dataframer", "reconciler.model", "state"),
+    "reconciler.revisions": ("reconciler.project", "reconciler.git", "reconciler.config", "reconciler.model"),
     "reconciler.safekeeping": ("reconciler.project", "reconciler.clock", "reconciler.model", "state"),
     "reconciler.transfer": ("reconciler",
         "reconciler.project", "reconciler.safekeeping", "reconciler.wiring", "reconciler.clock", "state",

@@ -13,9 +13,10 @@ from reconciler.applying.purchases import Purchases, target
 from reconciler.applying.settling import Standing, in_words, outlook
 from reconciler.applying.standing import standing_runs
 from reconciler.applying.tools import Options, Teller, Tools
-from reconciler.model.changes import BUYING, Action, Kind, Plan
+from reconciler.model.changes import BUYING, Action, Kind
 from reconciler.model.errors import PlanOutdated, ServiceError, ServiceRefused, ServiceUnreachable
 from reconciler.model.events import Report, Started, Submitted, Told, Unsettled
+from reconciler.model.plan import Plan
 from reconciler.model.run import is_final
 from state.records import Phase
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.model.changes import Plan
+from reconciler.model.plan import Plan
 from state.records import ApplyRecord
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.dataframer.client import Listing
-from reconciler.model.changes import Action, Kind, Plan, Precondition, StatusClass, declared_request, status_class
+from reconciler.model.changes import Action, Kind, Precondition, StatusClass, declared_request, status_class
+from reconciler.model.plan import Plan
 from reconciler.model.run import Run, is_final
 from state.records import AttemptRecord, Phase, Snapshot
 

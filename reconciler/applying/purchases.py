@@ -11,9 +11,10 @@ from reconciler.applying.standing import unfinished
 from reconciler.applying.submission import Wave
 from reconciler.applying.tools import Options, Teller, Tools
 from reconciler.dataframer.observation import observation
-from reconciler.model.changes import Action, Kind, Plan, declared_request
+from reconciler.model.changes import Action, Kind, declared_request
 from reconciler.model.errors import PlanError
 from reconciler.model.events import Failed, Started, Told
+from reconciler.model.plan import Plan
 from reconciler.model.request import Lifecycle
 from reconciler.model.run import Run, RunStatus, is_final
 from state.records import UNTRACKED, AttemptRecord, Phase, Snapshot

@@ -12,8 +12,9 @@ from reconciler.applying.rows import new_attempt, new_instance, overridden, take
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import imported, observation
-from reconciler.model.changes import Action, Plan
+from reconciler.model.changes import Action
 from reconciler.model.limits import Override
+from reconciler.model.plan import Plan
 from reconciler.model.request import Instance, Lifecycle, canonical_json
 from reconciler.model.run import Run, Spec, is_final
 from state.group import GroupCommit

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Final
 
 from reconciler.applying.claims import Claim, Pending, claims_of, doubted, fits, near_runs
-from reconciler.model.changes import Candidate, Outlook
+from reconciler.model.plan import Candidate, Outlook
 from reconciler.model.run import Run
 from state.records import AttemptRecord
 

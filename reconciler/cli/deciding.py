@@ -10,7 +10,7 @@ from reconciler.cli.session import Session
 
 if TYPE_CHECKING:
     from reconciler.applying.resolve import Decision
-    from reconciler.model.changes import Candidate, Outlook
+    from reconciler.model.plan import Candidate, Outlook
     from reconciler.project import Project
 
 

@@ -8,7 +8,6 @@ import sys
 import traceback
 
 from reconciler.cli.session import Session
-from reconciler.model.changes import Plan
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.errors import (
     ConfigurationError,
@@ -19,6 +18,7 @@ from reconciler.model.errors import (
     ServiceError,
 )
 from reconciler.model.events import Report
+from reconciler.model.plan import Plan
 from reconciler.views.paint import Paint
 from reconciler.views.times import local
 from state.errors import StateError, StateLocked

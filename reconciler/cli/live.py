@@ -12,8 +12,8 @@ from rich.text import Text
 
 from reconciler.applying.interruption import Interruption
 from reconciler.cli.session import Session
-from reconciler.model.changes import Plan
 from reconciler.model.events import Event, Report
+from reconciler.model.plan import Plan
 from reconciler.views.apply_text import PlainLines, closing_lines
 from reconciler.views.board import Board
 from reconciler.views.live import LiveBoard

@@ -18,8 +18,8 @@ from reconciler.cli.session import Session
 if TYPE_CHECKING:
     from reconciler.applying.interruption import Interruption
     from reconciler.cli.telling import Telling
-    from reconciler.model.changes import Plan
     from reconciler.model.limits import Override
+    from reconciler.model.plan import Plan
     from reconciler.pipeline.plan import PlanOptions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,11 +49,11 @@ def plan(
       reconciler plan --refresh-only --detailed-exitcode
     """
     from reconciler.cli.exits import CHANGES, DONE, ERROR, LIMIT, UNSUCCESSFUL
-    from reconciler.git import git_state
     from reconciler.model.errors import UsageError
     from reconciler.model.limits import Level
     from reconciler.pipeline.plan import Mode, make_plan
     from reconciler.planning.planfile import write_plan
+    from reconciler.revisions import revision_of
     from reconciler.views.paint import Paint
     from reconciler.views.plan_json import failed_plan_json, plan_json
     from reconciler.views.plan_text import plan_text
@@ -63,10 +64,12 @@ def plan(
     if as_json:
         session.on_error = lambda found, code: session.say(to_json(failed_plan_json(found)))
     project = open_project(session)
+    if as_json or out is not None:
+        planning = replace(planning, revision=revision_of(project.root))
     made = make_plan(project, planning)
     session.on_error = None  # the plan says it all
     if as_json:
-        session.say(to_json(plan_json(made, git_state(project.root)[:2])))
+        session.say(to_json(plan_json(made)))
     else:
         session.say(plan_text(made, Paint(session.colour(sys.stdout)), session.width(sys.stdout), quiet=session.quiet))
     if not made.valid:

@@ -49,7 +49,6 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
       reconciler show
       reconciler show tonight.plan --json
     """
-    from reconciler.git import git_state
     from reconciler.planning.planfile import read_plan
     from reconciler.views.paint import Paint
     from reconciler.views.plan_json import plan_json
@@ -58,7 +57,7 @@ def show(session: Session, planfile: Path | None, as_json: bool) -> None:
 
     if planfile is not None:
         made = read_plan(planfile)
-        text = to_json(plan_json(made, git_state(session.root)[:2])) if as_json else ""
+        text = to_json(plan_json(made)) if as_json else ""
         session.say(text or plan_text(as_saved(made), Paint(session.colour(sys.stdout))))
         return
     project = open_project(session, records_only=True)

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session
 from reconciler.clock import now
-from reconciler.model.changes import Plan
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.events import Event, Report
+from reconciler.model.plan import Plan
 from reconciler.views.apply_text import PlainLines, closing_lines
 from reconciler.views.events_json import diagnostic_event, event_json, plan_events, summary_event, version_event
 from reconciler.views.paint import Paint

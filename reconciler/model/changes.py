@@ -1,4 +1,4 @@
-"""A plan: what would be done, to what, and why."""
+"""One change: what is done, to what, and why."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.model.address import Address
-from reconciler.model.diagnostics import Diagnostic, Source, errors
-from reconciler.model.limits import Level, LimitResult
-from reconciler.model.money import Estimate, total
+from reconciler.model.diagnostics import Source
+from reconciler.model.money import Estimate
 from reconciler.model.request import Lifecycle, Request, SecretRef, canonical_json, normal, sha256
-from reconciler.model.run import FINAL, Spec
+from reconciler.model.run import FINAL
 
 
 class Kind(StrEnum):
@@ -111,6 +110,7 @@ class Action:
     depends_on: tuple[Address, ...] = ()  # what has to SUCCEED before a purchase is submitted, and has not yet
     wave: int = 1  # purchases of a wave wait for those of earlier ones
     estimate: Estimate | None = None  # of a purchase; None: nothing is known of its cost
+    foreign: bool = False  # with --base: the branch did not cause it, its declaration is as it was
 
     @property
     def buys(self) -> bool:
@@ -145,7 +145,7 @@ class Action:
                     if self.after is None
                     else {"fields": {k: normal(v) for k, v in self.after.fields}, "rerun": self.after.rerun},
                     "lifecycle": None if self.lifecycle is None else self.lifecycle.to_json(),
-                    "secrets": [name for name, _ in self.secrets],
+                    "secrets": [[name, ref.kind, ref.name] for name, ref in self.secrets],
                     "spec": self.spec_content,
                     "precondition": [self.precondition.run_id, self.precondition.status],
                     "run": self.subject.run_id if self.subject else None,
@@ -174,120 +174,3 @@ def declared_request(action: Action) -> Request | None:
     for name in action.inferred if request else ():
         request = request.without(name) if request else None
     return request
-
-
-@dataclass(frozen=True, slots=True)
-class NoChange:
-    """An address that is as declared."""
-
-    address: Address
-    source: Source | None
-    progress: Progress | None
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A run that an unknown submission may have made. ``created_by`` is for people, and decides nothing."""
-
-    run_id: str
-    status: str
-    samples_completed: int | None = None
-    created_at: str | None = None
-    created_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What will become of an unknown submission. ``standing``: "waiting", "adopt" (provisionally), "ambiguous" or
-    "absent"; ``decidable``: only a person helps, now.
-    """
-
-    standing: str = "waiting"
-    why: str = "it is never sent again by itself"
-    candidates: tuple[Candidate, ...] = ()  # oldest first
-    decidable: bool = False
-    submitted_at: str = ""  # ISO 8601
-
-
-@dataclass(frozen=True, slots=True)
-class Unmet:
-    """An address that is not as declared, and for which nothing will be done by itself."""
-
-    address: Address
-    kind: str  # "unknown" | "failed" | "canceled" | "abandoned" | "short" | "gone" | "deferred"
-    reason: str
-    source: Source | None = None
-    run_id: str | None = None
-    outlook: Outlook | None = None  # of an unknown submission
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """A report that differs from what was sent: shown, never a reason to buy."""
-
-    address: Address
-    run_id: str
-    changes: tuple[FieldChange, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The hand-over between planning and applying."""
-
-    plan_id: str
-    tool_version: str
-    timestamp: str
-    base_url: str
-    lineage: str  # empty before the state exists
-    serial: int
-    refreshed: bool  # the service was asked
-    actions: tuple[Action, ...]
-    unchanged: tuple[NoChange, ...]
-    unmet: tuple[Unmet, ...] = ()
-    drift: tuple[Drift, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = ()
-    heading: tuple[str, ...] = ()  # what a reader must know first
-    specs: tuple[Spec, ...] = ()  # fetched for this plan; remembered when it is applied
-    limits: tuple[LimitResult, ...] = ()
-    mode: str = "normal"  # "normal" | "destroy" | "refresh-only"
-    environment: str = ""  # the name that --env gave
-
-    @property
-    def valid(self) -> bool:
-        """Whether it may be applied."""
-        return not errors(self.diagnostics)
-
-    @property
-    def has_changes(self) -> bool:
-        """The one predicate for: is there anything to apply?"""
-        return bool(self.actions)
-
-    @property
-    def digest(self) -> str:
-        """Hash of the sorted action digests and the limits, as they are declared."""
-        actions = sorted(action.digest for action in self.actions)
-        limits = sorted([item.limit.name, item.limit.value, item.limit.level] for item in self.limits)
-        return sha256(canonical_json({"actions": actions, "limits": limits}))
-
-    @property
-    def exceeded(self) -> tuple[LimitResult, ...]:
-        """The limits that forbid applying it, those that may be overridden included."""
-        return tuple(item for item in self.limits if not item.passed and item.limit.level is not Level.ADVISORY)
-
-    @property
-    def cost(self) -> Estimate | None:
-        """What all purchases may cost; None where that is unknown for one of them."""
-        return total(action.estimate for action in self.actions if action.buys)
-
-    @property
-    def samples(self) -> int:
-        """Samples to buy."""
-        return sum(action.after.samples for action in self.actions if action.buys and action.after)
-
-    def counts(self) -> dict[Kind, int]:
-        """Actions by kind, zero counts included."""
-        found = dict.fromkeys(Kind, 0)
-        for action in self.actions:
-            found[action.kind] += 1
-        return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reconciler.model.changes import Action, Kind, Outlook
+from reconciler.model.changes import Action, Kind
+from reconciler.model.plan import Outlook
 from reconciler.model.run import RunStatus
 
 

@@ -28,11 +28,14 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class LimitResult:
-    """What a limit says of a plan. ``found``: what the plan has, in words."""
+    """What a limit says of a plan. ``found``: what the plan has, in words; ``override``: why a person lets a plan of
+    this digest pass it all the same.
+    """
 
     limit: Limit
     passed: bool
     found: str
+    override: str = ""
 
 
 @dataclass(frozen=True, slots=True)

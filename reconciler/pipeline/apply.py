@@ -18,10 +18,10 @@ from reconciler.applying.tools import Options, Tools
 from reconciler.clock import now
 from reconciler.guards import guard_of, note_project, refuse_vanishing_state
 from reconciler.model.address import nearest
-from reconciler.model.changes import Plan
 from reconciler.model.errors import LimitExceeded, PlanError, PlanOutdated, UsageError
 from reconciler.model.events import Event, Report, Told
 from reconciler.model.limits import Level, Override
+from reconciler.model.plan import Plan
 from reconciler.model.run import is_final
 from reconciler.project import Project
 from reconciler.wiring import Books, books, rescue

@@ -12,8 +12,9 @@ from reconciler.applying.settling import Verdict, outlook
 from reconciler.clock import now
 from reconciler.dataframer.client import Client, Listing
 from reconciler.guards import guard_of, refuse_others_workspace, refuse_vanishing_state
-from reconciler.model.changes import Action, Kind, Outlook, Plan
+from reconciler.model.changes import Action, Kind
 from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.plan import NO_CHECKOUT, Outlook, Plan, Revision
 from reconciler.model.request import Instance, by_address
 from reconciler.planning.decide import Wishes, decide
 from reconciler.planning.diff import NOT_DECLARED, Decisions, Recorded, needs_history
@@ -55,6 +56,7 @@ class PlanOptions:
     allow_duplicates: bool = False
     ask_service: bool = True
     offline: bool = False
+    revision: Revision = NO_CHECKOUT
 
 
 def make_plan(project: Project, options: PlanOptions) -> Plan:
@@ -142,6 +144,7 @@ class _Planning:
             mode=options.mode,
             environment=self._project.settings.environment or "",
             estimate=estimator(finished),
+            revision=options.revision,
         )
         return plan(instances, decisions, specs, found, around)
 

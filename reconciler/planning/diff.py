@@ -9,18 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model.address import Address
-from reconciler.model.changes import (
-    Action,
-    Drift,
-    Kind,
-    NoChange,
-    Outlook,
-    Precondition,
-    StatusClass,
-    Unmet,
-    owed_cancel,
-)
+from reconciler.model.changes import Action, Kind, Precondition, StatusClass, owed_cancel
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.plan import Drift, NoChange, Outlook, Unmet
 from reconciler.model.request import Instance, Lifecycle
 from reconciler.model.run import is_final
 from reconciler.planning.comparison import (

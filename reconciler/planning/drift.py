@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.model.address import Address
-from reconciler.model.changes import Drift, FieldChange, StatusClass
+from reconciler.model.changes import FieldChange, StatusClass
+from reconciler.model.plan import Drift
 from reconciler.planning.comparison import drift, standing_of
 from reconciler.planning.diff import Recorded
 from state.records import AttemptRecord

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.dataframer.observation import imported
 from reconciler.model.blocks import ImportBlock
-from reconciler.model.changes import Action, FieldChange, Kind, NoChange
+from reconciler.model.changes import Action, FieldChange, Kind
 from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.plan import NoChange
 from reconciler.model.request import Instance
 from reconciler.model.run import Run
 from reconciler.planning.comparison import compare, satisfies, works_on

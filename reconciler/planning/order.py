@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from reconciler.model.address import Address
-from reconciler.model.changes import Action, Unmet
+from reconciler.model.changes import Action
+from reconciler.model.plan import Unmet
 from reconciler.model.request import Instance
 from reconciler.model.run import RunStatus, is_final
 from reconciler.planning.diff import Decisions

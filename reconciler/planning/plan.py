@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from reconciler import __version__
-from reconciler.model.changes import Action, FieldChange, Kind, Plan
+from reconciler.model.changes import Action, FieldChange, Kind
 from reconciler.model.diagnostics import Diagnostic, Severity, ordered
 from reconciler.model.limits import Limit
+from reconciler.model.plan import NO_CHECKOUT, Plan, Revision
 from reconciler.model.request import Instance
 from reconciler.planning.diff import Decisions
 from reconciler.planning.estimate import Estimator, unknown_cost
@@ -34,6 +35,7 @@ class Circumstances:
     mode: str = "normal"
     environment: str = ""
     estimate: Estimator = unknown_cost
+    revision: Revision = NO_CHECKOUT
 
 
 def plan(
@@ -73,6 +75,7 @@ def plan(
         limits=limits,
         mode=around.mode,
         environment=around.environment,
+        revision=around.revision,
     )
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.model.changes import Plan
 from reconciler.model.errors import UsageError
+from reconciler.model.plan import Plan
 from reconciler.model.request import sha256
 
 FORMAT: Final = "reconciler-plan/1"

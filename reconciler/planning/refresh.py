@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.observation import absence, check_account, observation
-from reconciler.model.changes import Outlook
 from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.plan import Outlook
 from reconciler.model.request import Instance
 from reconciler.model.run import Run, is_final, is_known_status
 from reconciler.planning.comparison import is_open, needs_report

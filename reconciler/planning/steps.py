@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reconciler.model.address import Address
-from reconciler.model.changes import Action, Drift, FieldChange, Kind, NoChange, Outlook, Precondition, Progress, Unmet
+from reconciler.model.changes import Action, FieldChange, Kind, Precondition, Progress
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
+from reconciler.model.plan import Drift, NoChange, Outlook, Unmet
 from reconciler.model.request import Instance, Lifecycle, Request
 from reconciler.planning.comparison import Comparison, compare, drift, sent_fields, sent_request, standing_of
 from state.records import AttemptRecord, InstanceRecord, Phase

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler import __version__
-from reconciler.model.changes import Plan
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.events import Done, Event, Failed, Progressed, Report, Started, Submitted, Told
+from reconciler.model.plan import Plan
 from reconciler.views.diagnostics import diagnostic_json
 from reconciler.views.paint import one_line
 from reconciler.views.plan_text import summary

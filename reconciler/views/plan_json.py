@@ -8,17 +8,19 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.model.address import split_address
-from reconciler.model.changes import Action, Kind, NoChange, Plan
+from reconciler.model.changes import Action, Kind
 from reconciler.model.diagnostics import Diagnostic, Source, ordered
 from reconciler.model.money import Estimate
+from reconciler.model.plan import NoChange, Plan
 from reconciler.model.request import Request, canonical_json, sha256
 from reconciler.views.diagnostics import diagnostic_json
 
 FORMAT_VERSION = "1.0"
 
 
-def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]:
-    """The whole plan. ``git``: commit and dirtiness of the project, None where it is no checkout."""
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The whole plan, as ``docs/schemas/plan.schema.json`` describes it."""
+    revision = plan.revision
     counts = {kind.value: count for kind, count in plan.counts().items()}
     return {
         "format_version": FORMAT_VERSION,
@@ -28,7 +30,8 @@ def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]
         "digest": plan.digest,
         "plan_id": plan.plan_id,
         "timestamp": plan.timestamp,
-        "git": {"commit": git[0], "dirty": git[1]},
+        "git": {"commit": revision.commit, "dirty": revision.dirty, "base": revision.base},
+        "environment": plan.environment or None,
         "summary": {
             **counts,
             "unchanged": len(plan.unchanged),
@@ -36,7 +39,10 @@ def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]
             "samples": plan.samples,
             "estimated_cost_usd": _usd(plan.cost, bought=plan.samples > 0),
         },
-        "resource_changes": [*map(_action, plan.actions), *map(_no_change, plan.unchanged)],
+        "resource_changes": [
+            *(_action(action, revision.base is not None) for action in plan.actions),
+            *map(_no_change, plan.unchanged),
+        ],
         "unmet": [
             {
                 "address": item.address,
@@ -60,6 +66,7 @@ def plan_json(plan: Plan, git: tuple[str | None, bool | None]) -> dict[str, Any]
                 "value": list(item.limit.value) if isinstance(item.limit.value, tuple) else item.limit.value,
                 "passed": item.passed,
                 "message": item.found,
+                "override": item.override or None,
                 "source": _source(item.limit.source),
             }
             for item in plan.limits
@@ -96,7 +103,7 @@ def terraform_actions(action: Action) -> list[str]:
             return ["update"]
 
 
-def _action(action: Action) -> dict[str, Any]:
+def _action(action: Action, compared: bool) -> dict[str, Any]:
     sensitive = {name: True for name, _ in action.secrets}
     after = _request(action.after)
     change = {
@@ -120,6 +127,8 @@ def _action(action: Action) -> dict[str, Any]:
     if action.depends_on:
         entry |= {"wave": action.wave, "depends_on": list(action.depends_on)}
     entry["run"] = asdict(action.subject) if action.subject else None
+    if compared:
+        entry["caused_by_branch"] = not action.foreign
     if action.deposed and action.subject:
         entry["deposed"] = action.subject.run_id
     return entry

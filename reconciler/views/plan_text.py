@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 
-from reconciler.model.changes import Action, FieldChange, Kind, NoChange, Plan, Progress
+from reconciler.model.changes import Action, FieldChange, Kind, Progress
 from reconciler.model.diagnostics import errors
 from reconciler.model.limits import Level
 from reconciler.model.money import total
+from reconciler.model.plan import NoChange, Plan
 from reconciler.views.diagnostics import diagnostic_lines
 from reconciler.views.paint import Paint, joined, wrapped
 from reconciler.views.times import local

@@ -21,10 +21,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from reconciler.applying.resolve import Abandon, Adopt, Decision, Resubmit
 from reconciler.applying.settle import Settler
 from reconciler.model.address import Address
-from reconciler.model.changes import Plan
 from reconciler.model.diagnostics import Source
 from reconciler.model.errors import PlanOutdated, ServiceError, UsageError
 from reconciler.model.events import Report
+from reconciler.model.plan import Plan
 from reconciler.model.request import Instance, Lifecycle, Request, canonical_json
 from state.records import AttemptRecord, Phase
 from tests.campaign.simulation.process import Process

@@ -12,7 +12,7 @@ from reconciler.config.load import load
 from reconciler.config.validate import validate
 from reconciler.dataframer.observation import absence, observation
 from reconciler.dataframer.parse import parse_run
-from reconciler.model.changes import Plan
+from reconciler.model.plan import Plan
 from reconciler.model.request import Lifecycle, Request, by_address, canonical_json
 from reconciler.planning.decide import Wishes, decide
 from reconciler.planning.diff import needs_history

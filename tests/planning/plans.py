@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.model.address import Address
-from reconciler.model.changes import Action, Kind, NoChange, Plan, Precondition, Progress, StatusClass
+from reconciler.model.changes import Action, Kind, Precondition, Progress, StatusClass
 from reconciler.model.diagnostics import Source
+from reconciler.model.plan import NoChange, Plan
 from reconciler.model.request import Lifecycle, Request
 
 SPEC = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"

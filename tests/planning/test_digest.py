@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.changes import Action, Drift, FieldChange, Kind, Precondition, Progress, StatusClass, Unmet
+from reconciler.model.address import Address
+from reconciler.model.changes import Action, FieldChange, Kind, Precondition, Progress, StatusClass, owed_cancel
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
+from reconciler.model.plan import Drift, Revision, Unmet
 from reconciler.model.request import Lifecycle, SecretRef
 from tests.planning.plans import action, plan, request, unchanged
 
@@ -27,7 +29,8 @@ IMMATERIAL: list[dict[str, Any]] = [
     {"changes": (FieldChange("number_of_samples", 5, 10),)},
     {"after": request(10, revision_types=["conformance", "consistency"])},
     {"lifecycle_before": Lifecycle(protect=True)},
-    {"secrets": ((SECRET[0], SecretRef("env", "RENAMED")),)},
+    {"foreign": True},
+    {"wave": 2, "depends_on": (Address("run.z"),)},
 ]
 MATERIAL: list[dict[str, Any]] = [
     {"kind": Kind.RETRY},
@@ -46,6 +49,9 @@ MATERIAL: list[dict[str, Any]] = [
     {"spec_content": "abc"},
     {"reused_run": "r0"},
     {"secrets": ()},
+    {"secrets": ((SECRET[0], SecretRef("env", "RENAMED")),)},
+    {"secrets": ((SECRET[0], SecretRef("file", "ID")),)},
+    {"moved_from": Address("run.z")},
     {"subject": Progress("r2", "PROCESSING", 4, 10)},
 ]  # fmt: skip
 
@@ -88,6 +94,9 @@ def test_false_zero_and_text_are_different_values() -> None:
         {"unchanged": (unchanged("b", Progress("r9", "PROCESSING", 99, 100)),)},
         {"unmet": (Unmet(action().address, "failed", "why"),)},
         {"drift": (Drift(action().address, "r1", ()),)},
+        {"revision": Revision("abc", True, "def", "evals")},
+        {"environment": "production"},
+        {"actions": (BASE, owed_cancel("run.c", "r7", "replaced by run r8"))},
         {"diagnostics": (Diagnostic(Severity.WARNING, "told"),)},
     ],
     ids=lambda change: next(iter(change)),

@@ -13,22 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.address import Address
-from reconciler.model.changes import (
-    Action,
-    Drift,
-    FieldChange,
-    Kind,
-    NoChange,
-    Plan,
-    Precondition,
-    Progress,
-    StatusClass,
-    Unmet,
-)
+from reconciler.model.changes import Action, FieldChange, Kind, Precondition, Progress, StatusClass
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.errors import UsageError
 from reconciler.model.limits import Level, Limit, LimitResult
 from reconciler.model.money import Estimate
+from reconciler.model.plan import Drift, NoChange, Plan, Unmet
 from reconciler.model.request import Lifecycle, Request, SecretRef
 from reconciler.model.run import Spec
 from reconciler.planning.planfile import read_plan, write_plan

@@ -8,7 +8,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.changes import Action, Kind, Plan
+from reconciler.model.changes import Action, Kind
+from reconciler.model.plan import Plan
 from reconciler.model.run import is_final
 from reconciler.planning.diff import Decisions, diff
 from reconciler.planning.plan import Circumstances, plan

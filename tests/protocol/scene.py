@@ -7,9 +7,9 @@ from collections import Counter
 from reconciler.applying.resolve import Decision
 from reconciler.applying.settle import Settler
 from reconciler.model.address import Address
-from reconciler.model.changes import Plan
 from reconciler.model.diagnostics import Source
 from reconciler.model.events import Report
+from reconciler.model.plan import Plan
 from reconciler.model.request import Instance, Lifecycle, Request
 from state.records import AttemptRecord, Phase
 from tests.campaign.simulation.process import Process

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.changes import Kind, Outlook
+from reconciler.model.changes import Kind
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.events import (
     Done,
@@ -21,6 +21,7 @@ from reconciler.model.events import (
     Told,
     Unsettled,
 )
+from reconciler.model.plan import Outlook
 from reconciler.model.run import RunStatus
 from reconciler.views.apply_text import PlainLines, closing_lines
 from reconciler.views.events_json import event_json, plan_events, summary_event, version_event

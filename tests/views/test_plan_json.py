@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconciler.model.address import Address
-from reconciler.model.changes import Action, Drift, FieldChange, Kind, Progress, StatusClass, Unmet
+from reconciler.model.changes import Action, FieldChange, Kind, Progress, StatusClass
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
+from reconciler.model.plan import Drift, Revision, Unmet
 from reconciler.model.request import Lifecycle, SecretRef
 from reconciler.views.plan_json import plan_json
 from tests.planning.plans import AT, SPEC, action, plan, request, unchanged
 
 TOP = {
-    "format_version", "tool_version", "lineage", "serial", "digest", "plan_id", "timestamp", "git", "summary",
-    "resource_changes", "unmet", "drift", "diagnostics", "limits", "mode",
+    "format_version", "tool_version", "lineage", "serial", "digest", "plan_id", "timestamp", "git", "environment",
+    "summary", "resource_changes", "unmet", "drift", "diagnostics", "limits", "mode",
 }  # fmt: skip
 SUMMARY = {
     "create", "replace", "retry", "cancel", "forget", "delete", "reuse", "update", "move", "import", "unchanged",
@@ -29,7 +31,7 @@ CHANGE = {"actions", "before", "after", "before_sensitive", "after_sensitive"}
 
 
 def entry(made: Action) -> dict[str, Any]:
-    (found,) = plan_json(plan(made), (None, None))["resource_changes"]
+    (found,) = plan_json(plan(made))["resource_changes"]
     assert set(found) >= ENTRY
     assert set(found["change"]) == CHANGE
     return dict(found)
@@ -37,20 +39,20 @@ def entry(made: Action) -> dict[str, Any]:
 
 def test_the_top_level() -> None:
     made = plan(action(), action(Kind.CANCEL, "b", "r1"), unchanged=(unchanged("c"), unchanged("d")))
-    found = plan_json(made, ("abc", True))
+    found = plan_json(replace(made, revision=Revision("abc", True)))
     assert set(found) == TOP
     assert set(found["summary"]) == SUMMARY
     assert found["format_version"] == "1.0"
     assert (found["lineage"], found["serial"], found["plan_id"], found["timestamp"]) == ("l", 3, "p", AT)
     assert found["digest"] == made.digest
-    assert found["git"] == {"commit": "abc", "dirty": True}
+    assert found["git"] == {"commit": "abc", "dirty": True, "base": None}
     counts = {key: value for key, value in found["summary"].items() if value}
     assert counts == {"create": 1, "cancel": 1, "unchanged": 2, "samples": 10}
     assert json.loads(json.dumps(found)) == found
 
 
 def test_before_the_state_exists_there_is_no_lineage() -> None:
-    assert plan_json(plan(lineage="", serial=0), (None, None))["lineage"] is None
+    assert plan_json(plan(lineage="", serial=0))["lineage"] is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_a_create_has_no_before_and_a_removal_no_after() -> None:
 def test_cost_is_unknown_where_something_is_bought_and_never_zero() -> None:
     assert entry(action())["estimated_cost_usd"] is None
     assert entry(action(Kind.CANCEL, run_id="r1"))["estimated_cost_usd"] == 0.0
-    assert plan_json(plan(action()), (None, None))["summary"]["estimated_cost_usd"] is None
+    assert plan_json(plan(action()))["summary"]["estimated_cost_usd"] is None
 
 
 def test_secrets_are_marked_and_have_no_value() -> None:
@@ -120,9 +122,7 @@ def test_a_lifecycle_update_shows_lifecycles_and_its_source() -> None:
 
 
 def test_what_is_unchanged_is_a_no_op_with_its_run() -> None:
-    (found,) = plan_json(plan(unchanged=(unchanged("a", Progress("r1", "PROCESSING", 3, 10)),)), (None, None))[
-        "resource_changes"
-    ]
+    (found,) = plan_json(plan(unchanged=(unchanged("a", Progress("r1", "PROCESSING", 3, 10)),)))["resource_changes"]
     assert set(found) >= ENTRY
     assert found["change"]["actions"] == ["no-op"]
     assert found["change"]["before"] == found["change"]["after"]
@@ -135,7 +135,7 @@ def test_unmet_drift_and_diagnostics() -> None:
         drift=(Drift(Address("run.b"), "r2", (FieldChange("generation_model", "x", "y"),)),),
         diagnostics=(Diagnostic(Severity.WARNING, "S", "D", "F", "run.a", Source("f.toml", 3, 5)),),
     )
-    found = plan_json(made, (None, None))
+    found = plan_json(made)
     assert found["unmet"] == [
         {
             "address": "run.a",

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from reconciler.model.address import Address
-from reconciler.model.changes import Drift, FieldChange, Kind, Plan, Progress, StatusClass, Unmet
+from reconciler.model.changes import FieldChange, Kind, Progress, StatusClass
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.limits import Level, Limit, LimitResult
+from reconciler.model.plan import Drift, Plan, Unmet
 from reconciler.model.request import Lifecycle, SecretRef
 from reconciler.views.paint import Paint, printable, visible_length, wrapped
 from reconciler.views.plan_text import as_saved, plan_text, summary

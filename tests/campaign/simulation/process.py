@@ -17,8 +17,8 @@ from reconciler.applying.settling import Patience
 from reconciler.applying.submission import Commit, Committed, Effect, Event, Pace, Replied, Send, Tick, Wave
 from reconciler.applying.tools import Options, Tools
 from reconciler.dataframer.client import Client, Listing
-from reconciler.model.changes import Plan
 from reconciler.model.events import Report
+from reconciler.model.plan import Plan
 from reconciler.model.request import Instance
 from reconciler.planning.diff import diff, needs_history
 from reconciler.planning.order import order

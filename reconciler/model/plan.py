@@ -1,0 +1,147 @@
+"""A plan: what would be done, what stays as it is, and how it stands with the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.model.address import Address
+from reconciler.model.changes import Action, FieldChange, Kind, Progress
+from reconciler.model.diagnostics import Diagnostic, Source, errors
+from reconciler.model.limits import Level, LimitResult
+from reconciler.model.money import Estimate, total
+from reconciler.model.request import Request, canonical_json, sha256
+from reconciler.model.run import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class NoChange:
+    """An address that is as declared."""
+
+    address: Address
+    source: Source | None
+    progress: Progress | None
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run that an unknown submission may have made. ``created_by`` is for people, and decides nothing."""
+
+    run_id: str
+    status: str
+    samples_completed: int | None = None
+    created_at: str | None = None
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What will become of an unknown submission. ``standing``: "waiting", "adopt" (provisionally), "ambiguous" or
+    "absent"; ``decidable``: only a person helps, now.
+    """
+
+    standing: str = "waiting"
+    why: str = "it is never sent again by itself"
+    candidates: tuple[Candidate, ...] = ()  # oldest first
+    decidable: bool = False
+    submitted_at: str = ""  # ISO 8601
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """An address that is not as declared, and for which nothing will be done by itself."""
+
+    address: Address
+    kind: str  # "unknown" | "failed" | "canceled" | "abandoned" | "short" | "gone" | "deferred"
+    reason: str
+    source: Source | None = None
+    run_id: str | None = None
+    outlook: Outlook | None = None  # of an unknown submission
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A report that differs from what was sent: shown, never a reason to buy."""
+
+    address: Address
+    run_id: str
+    changes: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """The checkout that a plan was made from. None where it is none; of no consequence for what is done."""
+
+    commit: str | None = None
+    dirty: bool | None = None  # files of the project differ from the commit
+    base: str | None = None  # the commit that --base named
+    folder: str = ""  # the project's within its repository, with slashes; empty at its top
+
+
+NO_CHECKOUT: Final = Revision()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The hand-over between planning and applying."""
+
+    plan_id: str
+    tool_version: str
+    timestamp: str
+    base_url: str
+    lineage: str  # empty before the state exists
+    serial: int
+    refreshed: bool  # the service was asked
+    actions: tuple[Action, ...]
+    unchanged: tuple[NoChange, ...]
+    unmet: tuple[Unmet, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    heading: tuple[str, ...] = ()  # what a reader must know first
+    specs: tuple[Spec, ...] = ()  # fetched for this plan; remembered when it is applied
+    limits: tuple[LimitResult, ...] = ()
+    mode: str = "normal"  # "normal" | "destroy" | "refresh-only"
+    environment: str = ""  # the name that --env gave
+    revision: Revision = NO_CHECKOUT
+
+    @property
+    def valid(self) -> bool:
+        """Whether it may be applied."""
+        return not errors(self.diagnostics)
+
+    @property
+    def has_changes(self) -> bool:
+        """The one predicate for: is there anything to apply?"""
+        return bool(self.actions)
+
+    @property
+    def digest(self) -> str:
+        """Hash of the sorted action digests and the limits, as they are declared. Owed cancels are no part of it: they
+        were decided before, and whether they are done by now is another apply's progress.
+        """
+        actions = sorted(action.digest for action in self.actions if not action.deposed)
+        limits = sorted([item.limit.name, item.limit.value, item.limit.level] for item in self.limits)
+        return sha256(canonical_json({"actions": actions, "limits": limits}))
+
+    @property
+    def exceeded(self) -> tuple[LimitResult, ...]:
+        """The limits that forbid applying it, those that may be overridden included."""
+        return tuple(item for item in self.limits if not item.passed and item.limit.level is not Level.ADVISORY)
+
+    @property
+    def cost(self) -> Estimate | None:
+        """What all purchases may cost; None where that is unknown for one of them."""
+        return total(action.estimate for action in self.actions if action.buys)
+
+    @property
+    def samples(self) -> int:
+        """Samples to buy."""
+        return sum(action.after.samples for action in self.actions if action.buys and action.after)
+
+    def counts(self) -> dict[Kind, int]:
+        """Actions by kind, zero counts included."""
+        found = dict.fromkeys(Kind, 0)
+        for action in self.actions:
+            found[action.kind] += 1
+        return found
