@@ -8,6 +8,7 @@ from functools import partial
 
 from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
 from reconciler.applying.follow import Follower, Target
+from reconciler.applying.performed import performed
 from reconciler.applying.preconditions import Fresh
 from reconciler.applying.purchases import Purchases, target
 from reconciler.applying.settling import Standing, in_words, outlook
@@ -18,7 +19,6 @@ from reconciler.model.errors import PlanOutdated, ServiceError, ServiceRefused, 
 from reconciler.model.events import Report, Started, Submitted, Told, Unsettled
 from reconciler.model.plan import Plan
 from reconciler.model.run import is_final
-from state.records import Phase
 
 _LAST = frozenset(Kind) - BUYING - {Kind.MOVE, Kind.IMPORT}
 _FULL_SECONDS = 5.0  # between two looks whether there is room again
@@ -163,21 +163,21 @@ class _Apply:
         displaced = {action.subject.run_id for action in self._plan.actions if action.subject}
         if self._plan.actions and not self._todo() and owed.isdisjoint(displaced):
             raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
-        self._tools.recorder.begin(self._plan)
+        self._tools.recorder.begin(self._plan, self._approved())
         for override in self._options.overrides:
             self._tools.recorder.override(override)
 
+    def _approved(self) -> list[Action]:
+        """What the state does not know yet of a plan that was reviewed: under its digest only that is ever done."""
+        if not self._plan.reviewed:
+            return []
+        known = performed(self._tools.store, self._plan.key).known
+        return [item for item in (*self._plan.actions, *self._options.reviewed) if item.digest not in known]
+
     def _todo(self) -> list[Action]:
         """Which actions are still to be done; what a plan has done already counts as done."""
-        begun = {record.action_digest: record for record in self._tools.store.plan_actions(self._plan.plan_id)}
-        attempts = {a.attempt_id: a for a in self._tools.store.attempts({r.address for r in begun.values()})}
-        todo: list[Action] = []
-        for action in self._plan.actions:
-            record = begun.get(action.digest)
-            attempt = attempts.get(record.attempt_id or "") if record else None
-            if not record or not (record.done_at or (attempt and attempt.phase is Phase.ACCEPTED)):
-                todo.append(action)
-        return todo
+        done = performed(self._tools.store, self._plan.key).done
+        return [action for action in self._plan.actions if action.digest not in done]
 
     def _buy(self, actions: Sequence[Action]) -> list[Action]:
         """Submit as many as may be submitted now; returns what is left over."""

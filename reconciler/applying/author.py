@@ -28,7 +28,7 @@ class Author:
             user=self.user,
             host=self.host,
             plan_id=plan.plan_id if plan else None,
-            plan_digest=plan.digest if plan else None,
+            plan_digest=plan.known_as if plan else None,
             git_commit=self.git_commit,
             git_dirty=self.git_dirty,
             git_branch=self.git_branch,

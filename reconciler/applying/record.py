@@ -5,10 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from reconciler.applying.author import Author
-from reconciler.applying.rows import new_attempt, new_instance, overridden, taken_back
+from reconciler.applying.rows import limits_of, new_attempt, new_instance, overridden, planned, taken_back, without_run
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import imported, observation
@@ -26,10 +25,8 @@ from state.records import (
     MarkRecord,
     OwedRecord,
     Phase,
-    PlanActionRecord,
     SpecRecord,
 )
-from state.rules import OBSERVED_COLUMNS
 from state.store import Store
 from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
 
@@ -57,11 +54,17 @@ class Recorder:
         self._prepared: dict[str, Prepared] = {}
         self.apply_id = str(uuid.uuid4())
 
-    def begin(self, plan: Plan | None = None) -> None:
-        """Record that this command is about to change something. Whatever comes before it begins it without a plan."""
+    def begin(self, plan: Plan | None = None, approved: Iterable[Action] = ()) -> None:
+        """Record that this command is about to change something. Whatever comes before it begins it without a plan.
+        ``approved``: the actions of a reviewed plan that the state is to know as such.
+        """
         self._plan = plan
         self._began = self._began or self._now()
-        self._store.commit([Put(self._author.record(self.apply_id, self._began, plan))])
+        writes: list[Write] = [Put(self._author.record(self.apply_id, self._began, plan))]
+        if plan is not None and plan.reviewed:
+            writes.append(Put(limits_of(plan)))
+            writes += [Put(planned(plan, action, None, None)) for action in approved]
+        self._store.commit(writes)
 
     def prepare(
         self, actions: Sequence[Action], listing: Listing, history: Iterable[AttemptRecord], known: Collection[str]
@@ -141,24 +144,11 @@ class Recorder:
         self._store.commit(self._without_run(attempt, Phase.ABANDONED, "settled_abandoned", why))
 
     def _without_run(self, attempt: AttemptRecord, phase: Phase, kind: str, why: str) -> list[Write]:
-        now = self._now()
+        now, event = self._now(), self._event(kind, attempt.address, why, attempt.attempt_id)
         if not attempt.provisional:
-            return [
-                Advance(attempt.attempt_id, phase, now, why),
-                self._event(kind, attempt.address, why, attempt.attempt_id),
-            ]
-        older = [
-            other
-            for other in self._store.attempts([attempt.address])
-            if other.run_id and not other.provisional and other.number < attempt.number
-        ]
-        unseen: dict[str, Any] = dict.fromkeys(OBSERVED_COLUMNS)
-        without = replace(attempt, phase=phase, run_id=None, provisional=False, settled_at=now, note=why, **unseen)
+            return [Advance(attempt.attempt_id, phase, now, why), event]
         record = self._store.snapshot().instances.get(attempt.address)
-        writes: list[Write] = [Put(without), self._event(kind, attempt.address, why, attempt.attempt_id)]
-        if record is not None:
-            writes.insert(1, Put(replace(record, attempt_id=older[-1].attempt_id if older else None)))
-        return writes
+        return [*without_run(attempt, phase, why, now, self._store.attempts([attempt.address]), record), event]
 
     def resubmit(self, attempt: AttemptRecord, why: str) -> None:
         """It is certain, or decided, that no run came of it: it may be sent again by the next apply."""
@@ -196,7 +186,7 @@ class Recorder:
         """A person lets this plan pass a soft limit. A plan that is applied again keeps it."""
         writes: list[Write] = [self._event("override", None, f"{override.name}: {override.reason}")]
         if self._plan is not None:
-            writes.append(Put(overridden(self._plan.plan_id, override, self._now())))
+            writes.append(Put(overridden(self._plan.known_as, override, self._now())))
         self._store.commit(writes)
 
     def note(self, kind: str, message: str) -> None:
@@ -295,8 +285,7 @@ class Recorder:
         plan = self._plan
         if plan is None:
             return []
-        key = f"{plan.plan_id}:{action.digest}"
-        return [Put(PlanActionRecord(key, plan.plan_id, action.digest, action.address, attempt_id, done_at))]
+        return [Put(planned(plan, action, attempt_id, done_at))]
 
     def _event(
         self, kind: str, address: str | None, message: str, attempt_id: str | None = None, run: Run | None = None

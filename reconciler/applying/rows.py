@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from reconciler.model.changes import Action, declared_request
 from reconciler.model.limits import Override
+from reconciler.model.plan import Plan
 from reconciler.model.request import Lifecycle, canonical_json
 from state.records import AttemptRecord, BaselineRecord, InstanceRecord, Phase, PlanActionRecord
+from state.rules import OBSERVED_COLUMNS
+from state.writes import Put, Write
+
+LIMITS: Final = "limits:"
 
 
 def new_attempt(
@@ -41,6 +48,27 @@ def new_instance(action: Action, attempt_id: str | None, now: str) -> InstanceRe
     return InstanceRecord(action.address, attempt_id, (action.lifecycle or Lifecycle()).to_json(), now)
 
 
+def without_run(
+    attempt: AttemptRecord,
+    phase: Phase,
+    why: str,
+    now: str,
+    history: Sequence[AttemptRecord],
+    instance: InstanceRecord | None,
+) -> list[Write]:
+    """A provisional adoption does not hold: the attempt has no run, and the run of an older one is current again.
+    ``history``: the attempts of its address; ``instance``: the row of it, if there is one.
+    """
+    unseen: dict[str, Any] = dict.fromkeys(OBSERVED_COLUMNS)
+    writes: list[Write] = [
+        Put(replace(attempt, phase=phase, run_id=None, provisional=False, settled_at=now, note=why, **unseen))
+    ]
+    older = [other for other in history if other.run_id and not other.provisional and other.number < attempt.number]
+    if instance is not None:
+        writes.append(Put(replace(instance, attempt_id=older[-1].attempt_id if older else None)))
+    return writes
+
+
 def taken_back(attempt: AttemptRecord, now: str) -> InstanceRecord:
     """A forgotten address as it is recorded again, with this attempt's run; its lifecycle went with the old row."""
     return InstanceRecord(attempt.address, attempt.attempt_id, Lifecycle().to_json(), now)
@@ -51,7 +79,19 @@ def override_digest(limit: str) -> str:
     return f"override:{limit}"
 
 
-def overridden(plan_id: str, override: Override, now: str) -> PlanActionRecord:
-    """A saved plan keeps its overrides, for when it is applied again."""
+def overridden(plan_digest: str, override: Override, now: str) -> PlanActionRecord:
+    """Plans of this digest keep the override, for when one is applied again."""
     digest = override_digest(override.name)
-    return PlanActionRecord(f"{plan_id}:{digest}", plan_id, digest, address="", done_at=now)
+    return PlanActionRecord(f"{plan_digest}:{digest}", plan_digest, digest, address="", done_at=now)
+
+
+def planned(plan: Plan, action: Action, attempt_id: str | None, done_at: str | None) -> PlanActionRecord:
+    """What was begun, or done, of a plan."""
+    digest = action.digest
+    return PlanActionRecord(f"{plan.key}:{digest}", plan.key, digest, action.address, attempt_id, done_at)
+
+
+def limits_of(plan: Plan) -> PlanActionRecord:
+    """The limits under which a reviewed plan was begun: what is left of it must have the same."""
+    digest = f"{LIMITS}{plan.limits_digest}"
+    return PlanActionRecord(f"{plan.key}:{digest}", plan.key, digest, address="")

@@ -55,6 +55,7 @@ class Options:
     lock_seconds: float = 0.0
     unknown: bool = False  # the plan saw submissions that are not certain
     overrides: tuple[Override, ...] = ()  # of soft limits; to be recorded
+    reviewed: tuple[Action, ...] = ()  # of the saved plan that was reviewed, where the plan is what is left of it
     command: str = "apply"
 
 

@@ -33,21 +33,26 @@ def apply(
 ) -> None:
     """Perform the plan: buy what is missing, stop what is not wanted, follow every run to its end.
 
-    With PLANFILE exactly that plan. Safe to repeat at any time: nothing is bought twice, save by --replace.
+    With PLANFILE exactly that plan; with --expect-digest exactly what was reviewed: it is planned afresh, and goes on
+    only if the plan is the same, or what is left of it. Safe to repeat at any time: nothing is bought twice, save by
+    --replace.
 
     \b
     Examples:
       reconciler apply
       reconciler apply --auto-approve --no-wait
       reconciler apply tonight.plan
+      reconciler apply --expect-digest "$DIGEST"
       reconciler apply --override max_new_runs --reason "quarterly refresh, agreed"
     """
     from reconciler.model.errors import UsageError
     from reconciler.pipeline.plan import Mode, PlanOptions
 
-    if planfile is not None and planning != PlanOptions():
+    if planfile is not None and planning != PlanOptions() and not how.expected:
         raise UsageError("A saved plan is performed as it is: what changes a plan belongs to `plan --out`.")
     if planning.mode is Mode.REFRESH_ONLY:
+        if how.expected or planfile is not None:
+            raise UsageError("--refresh-only performs no plan, so there is none to expect.")
         from reconciler.bookkeeping import refresh_state
         from reconciler.views.paint import one_line
 

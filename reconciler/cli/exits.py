@@ -59,6 +59,8 @@ def explain(problem: Exception, session: Session) -> int:
         case StateLocked():
             since = problem.holder.since
             session.warn([f"{error}: {str(problem).replace(since, local(since))}"])
+        case PlanOutdated():
+            session.warn([f"{error}: {problem}", *(f"  {line}" for line in problem.difference)])
         case ReconcilerError() | StateError():
             session.warn([f"{error}: {problem}"])
         case _:
@@ -86,4 +88,5 @@ def _code(problem: Exception) -> int:
 
 def _diagnostic(problem: Exception) -> Diagnostic:
     known = isinstance(problem, (ReconcilerError, StateError))
-    return Diagnostic(Severity.ERROR, str(problem) if known else f"A bug in reconciler: {problem!r}")
+    detail = "\n".join(problem.difference) if isinstance(problem, PlanOutdated) else ""
+    return Diagnostic(Severity.ERROR, str(problem) if known else f"A bug in reconciler: {problem!r}", detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.options import Duration, open_project
 from reconciler.cli.session import Session
@@ -36,6 +38,7 @@ class How:
     parallelism: int | None
     as_json: bool
     overrides: tuple[Override, ...]
+    expected: str  # the digest of the plan that was reviewed; empty: none is expected
 
 
 def applying_options(command: _Command) -> _Command:
@@ -53,6 +56,7 @@ def applying_options(command: _Command) -> _Command:
         as_json: bool,
         override: tuple[str, ...],
         reason: str | None,
+        expect_digest: str,
         **others: Any,
     ) -> Any:
         from reconciler.model.errors import UsageError
@@ -63,7 +67,7 @@ def applying_options(command: _Command) -> _Command:
             raise UsageError("--override NAME and --reason TEXT belong together: the history says who let what pass.")
         wait = 0.0 if no_wait else wait_timeout
         overrides = tuple(Override(name, said) for name in dict.fromkeys(override))
-        how = How(auto_approve, prune, wait, lock_timeout, parallelism, as_json, overrides)
+        how = How(auto_approve, prune, wait, lock_timeout, parallelism, as_json, overrides, expect_digest)
         return command(*args, how=how, **others)
 
     wrapped: Any = collected
@@ -77,11 +81,28 @@ def applying_options(command: _Command) -> _Command:
         ),
         click.option("--wait-timeout", type=Duration(), metavar="TIME", help="Follow at most so long (90s, 15m, 2h)."),
         click.option("--no-wait", is_flag=True, help="Submit and leave; the runs go on."),
+        click.option(
+            "--expect-digest",
+            default="",
+            callback=_digest,
+            metavar="DIGEST",
+            help="Only the plan that was reviewed, or what is left of it; with PLANFILE, as it was saved. Not asked.",
+        ),
         click.option("--prune", is_flag=True, help="Consent to cancelling and deleting where nobody is asked."),
         click.option("--auto-approve", is_flag=True, help="Do not ask."),
     ):
         wrapped = decorate(wrapped)
     return cast(_Command, wrapped)
+
+
+def _digest(ctx: click.Context, _: click.Parameter, value: str) -> str:
+    """Nothing, or a whole digest. An empty one is a script's variable that was not set, and must not expect nothing."""
+    given = ctx.get_parameter_source("expect_digest") is not ParameterSource.DEFAULT
+    if given and re.fullmatch("sha256:[0-9a-f]{64}", value.strip()) is None:
+        said = "is empty" if not value.strip() else "is no digest of a plan"
+        where = "as `plan --out`, `show PLANFILE` and the plan comment tell it"
+        raise click.BadParameter(f"it {said}: `sha256:` and 64 hexadecimal digits, {where}.")
+    return value.strip()
 
 
 def perform(session: Session, planfile: Path | None, planning: PlanOptions, how: How, strict: bool) -> int:
@@ -98,40 +119,46 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         ApplyOptions,
         apply_plan,
         await_lock,
+        expect,
         has_unsettled,
         refuse_environment,
         refuse_errors,
         refuse_limits,
+        with_overrides,
     )
     from reconciler.pipeline.plan import make_plan
     from reconciler.planning.planfile import read_plan
     from reconciler.views.plan_text import as_saved
 
     _telling(session, how.as_json, Interruption())  # what fails from here on is told in its way
-    project = open_project(session, records_only=planfile is not None)
+    project = open_project(session, records_only=planfile is not None and not how.expected)
     asking = session.interactive and not how.auto_approve and not how.as_json
     while True:
         interruption = Interruption()
         telling = _telling(session, how.as_json, interruption)
         await_lock(project, how.lock_timeout)
-        made = read_plan(planfile) if planfile else make_plan(project, planning)
+        saved = read_plan(planfile) if planfile else None
+        made = saved if saved and not how.expected else make_plan(project, planning)
         refuse_environment(project, made)
-        telling.plan(as_saved(made) if planfile else made)
-        if asking and not planfile and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
+        made = with_overrides(project, made, how.overrides)
+        telling.plan(as_saved(made) if made is saved else made)
+        if how.expected:
+            made = with_overrides(project, expect(project, made, how.expected, saved), how.overrides)
+        elif asking and not saved and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
             continue  # what was decided changes the plan
         refuse_errors(made)
-        refuse_limits(project, made, how.overrides)
-        exceeded = {item.limit.name for item in made.exceeded}
-        for override in how.overrides:
-            if override.name in exceeded:
-                telling.event(Told(f"Limit {override.name} is overridden: {override.reason}"))
+        refuse_limits(project, made)
+        for item in made.exceeded:
+            if item.override:
+                telling.event(Told(f"Limit {item.limit.name} is overridden: {item.override}"))
         if not made.has_changes and not has_unsettled(project):
             code = standing_code(made, strict)
             telling.nothing(code)
             return code
-        if planfile is None and made.has_changes:
+        if saved is None and not how.expected and made.has_changes:
             _consent(session, made, how)
-        options = ApplyOptions(how.parallelism, how.wait, how.lock_timeout, how.overrides)
+        reviewed = saved.actions if saved and how.expected else ()
+        options = ApplyOptions(how.parallelism, how.wait, how.lock_timeout, how.overrides, reviewed)
         with stop_on_signals(interruption):
             try:
                 report = apply_plan(project, made, options, interruption, telling.event)
@@ -141,7 +168,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         telling.close(report, code)
         if interruption():
             return code
-        if report.resubmitted and not planfile:
+        if report.resubmitted and (how.expected or not planfile):
             continue  # [apply] resubmit_absent_after: the next plan buys them
         open_ones = [(item.address, item.outlook) for item in report.unsettled]
         if not (asking and ask(session, project, open_ones)):
@@ -169,13 +196,15 @@ def _consent(session: Session, made: Plan, how: How) -> None:
 
     asking = session.interactive and not how.auto_approve and not how.as_json
     if not asking and not how.auto_approve:
-        raise UsageError("Nobody can be asked here (no terminal). Use --auto-approve, or a plan saved with --out.")
+        raise UsageError(
+            "Nobody can be asked here (no terminal). Use --auto-approve, --expect-digest, or a plan saved with --out."
+        )
     stopping = [action for action in made.actions if action.stops and not action.deposed]
     if not asking and stopping and not how.prune:
         first = f"{stopping[0].kind} {stopping[0].address}"
         raise UsageError(
             f"The plan cancels or deletes {len(stopping)} run(s) ({first}{', …' if len(stopping) > 1 else ''}), and "
-            "nobody is asked. Use --prune to consent, or apply a plan saved with --out. Nothing was done."
+            "nobody is asked. Use --prune to consent, --expect-digest, or a plan saved with --out. Nothing was done."
         )
     if asking and _answer() != "yes":
         raise UsageError("Apply cancelled. Nothing was done.")

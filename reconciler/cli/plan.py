@@ -75,7 +75,7 @@ def plan(
     if not made.valid:
         session.warn(["The plan has errors, so it can't be applied."])
         ctx.exit(ERROR)
-    forbidding = [item.limit for item in made.exceeded]
+    forbidding = [item.limit for item in made.forbidding]
     if out is not None and not any(limit.level is Level.HARD for limit in forbidding):
         write_plan(out, made)
         overrides = "".join(f" --override {limit.name}" for limit in forbidding)

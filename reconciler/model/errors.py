@@ -7,7 +7,7 @@
     ├── UsageError             the command line asks for what can't be
     ├── PlanError              the plan has errors; nothing was done: carries the plan's diagnostics
     ├── LimitExceeded          a limit of the project forbids the plan; nothing was done
-    ├── PlanOutdated           a saved plan no longer holds
+    ├── PlanOutdated           a saved or expected plan no longer holds
     ├── SecretError            a referenced secret is not there
     ├── DownloadError          files of a run can't be had, or not be put where they belong
     └── ServiceError           the service could not be asked, or refused
@@ -63,7 +63,11 @@ class LimitExceeded(ReconcilerError):
 
 
 class PlanOutdated(ReconcilerError):
-    """A saved plan no longer holds, or is spent."""
+    """A saved or expected plan no longer holds, or is spent. ``difference``: how it differs from what there is now."""
+
+    def __init__(self, message: str, difference: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.difference = tuple(difference)
 
 
 class SecretError(ReconcilerError):

@@ -104,6 +104,7 @@ class Plan:
     mode: str = "normal"  # "normal" | "destroy" | "refresh-only"
     environment: str = ""  # the name that --env gave
     revision: Revision = NO_CHECKOUT
+    reviewed: str = ""  # the digest that was expected, where this is that plan, or what is left of it
 
     @property
     def valid(self) -> bool:
@@ -121,13 +122,39 @@ class Plan:
         were decided before, and whether they are done by now is another apply's progress.
         """
         actions = sorted(action.digest for action in self.actions if not action.deposed)
-        limits = sorted([item.limit.name, item.limit.value, item.limit.level] for item in self.limits)
-        return sha256(canonical_json({"actions": actions, "limits": limits}))
+        return sha256(canonical_json({"actions": actions, "limits": self._limits}))
+
+    @property
+    def limits_digest(self) -> str:
+        """Hash of the limits alone, as they are declared."""
+        return sha256(canonical_json(self._limits))
+
+    @property
+    def _limits(self) -> list[list[object]]:
+        return [
+            [item.limit.name, item.limit.value, item.limit.level]
+            for item in sorted(self.limits, key=lambda item: item.limit.name)
+        ]
+
+    @property
+    def known_as(self) -> str:
+        """The digest by which the history knows it: the reviewed one, where only a part of that is left."""
+        return self.reviewed or self.digest
+
+    @property
+    def key(self) -> str:
+        """Under what the state keeps what was done of it, for when it is applied again."""
+        return self.reviewed or self.plan_id
 
     @property
     def exceeded(self) -> tuple[LimitResult, ...]:
-        """The limits that forbid applying it, those that may be overridden included."""
+        """The limits above advisory ones that it does not keep, those that are overridden included."""
         return tuple(item for item in self.limits if not item.passed and item.limit.level is not Level.ADVISORY)
+
+    @property
+    def forbidding(self) -> tuple[LimitResult, ...]:
+        """The limits that forbid applying it."""
+        return tuple(item for item in self.exceeded if not item.override or item.limit.level is Level.HARD)
 
     @property
     def cost(self) -> Estimate | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from reconciler import safekeeping
 from reconciler.applying.apply import apply
 from reconciler.applying.interruption import Interruption
+from reconciler.applying.performed import performed
 from reconciler.applying.rescue import Rescued
-from reconciler.applying.rows import override_digest
+from reconciler.applying.rows import LIMITS, override_digest
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Settler
 from reconciler.applying.submission import Pace
@@ -18,17 +20,22 @@ from reconciler.applying.tools import Options, Tools
 from reconciler.clock import now
 from reconciler.guards import guard_of, note_project, refuse_vanishing_state
 from reconciler.model.address import nearest
+from reconciler.model.changes import Action
 from reconciler.model.errors import LimitExceeded, PlanError, PlanOutdated, UsageError
 from reconciler.model.events import Event, Report, Told
-from reconciler.model.limits import Level, Override
+from reconciler.model.limits import Override
 from reconciler.model.plan import Plan
 from reconciler.model.run import is_final
+from reconciler.planning.expected import Approval, expected
+from reconciler.planning.limits import overridden
 from reconciler.project import Project
 from reconciler.wiring import Books, books, rescue
 from state.errors import StateError, StateMissing
 from state.records import AttemptRecord
 from state.sqlite.backups import Why
 from state.store import Store
+
+OVERRIDDEN_BEFORE: Final = "when a plan of this digest was begun; the history has the reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class ApplyOptions:
     wait_seconds: float | None = None
     lock_seconds: float = 0.0
     overrides: tuple[Override, ...] = ()
+    reviewed: tuple[Action, ...] = ()  # of the saved plan that was reviewed, where the plan is what is left of it
 
 
 def apply_plan(
@@ -51,7 +59,8 @@ def apply_plan(
     """Perform a plan. Errors: PlanError, PlanOutdated, StateError, ServiceError, SecretError, UsageError."""
     refuse_environment(project, approved)
     refuse_errors(approved)
-    refuse_limits(project, approved, options.overrides)
+    approved = with_overrides(project, approved, options.overrides)
+    refuse_limits(project, approved)
     settings = project.settings
     refuse_vanishing_state(project)
 
@@ -82,7 +91,9 @@ def apply_plan(
         wait, lock = options.wait_seconds, options.lock_seconds
         exceeded = {item.limit.name for item in approved.exceeded}
         overrides = tuple(override for override in options.overrides if override.name in exceeded)
-        how = Options(pace, settings.max_active, wait, lock, unknown=unknown, overrides=overrides)
+        how = Options(
+            pace, settings.max_active, wait, lock, unknown=unknown, overrides=overrides, reviewed=options.reviewed
+        )
         return apply(approved, tools, how)
 
 
@@ -131,31 +142,60 @@ def refuse_errors(made: Plan) -> None:
         raise PlanError(made.diagnostics)
 
 
-def refuse_limits(project: Project, made: Plan, overrides: Collection[Override]) -> None:
-    """A plan over a limit can't be applied, unless each such limit is soft and overridden, now or when the same plan
-    was begun. Raises LimitExceeded; UsageError for an override of what is no limit; PlanOutdated where the limits are
-    not those that the plan was made under.
+def with_overrides(project: Project, made: Plan, overrides: Collection[Override]) -> Plan:
+    """The plan with the soft limits that it may pass all the same: overridden now, or when a plan of the same digest
+    was begun. Raises UsageError for an override of what is no limit.
     """
-    declared = {limit.name: (limit.value, limit.level) for limit in project.settings.limits}
-    held = {item.limit.name: (item.limit.value, item.limit.level) for item in made.limits}
-    if declared != held:
-        raise PlanOutdated("The project's [limits] are not those that the plan was made under. Plan again.")
+    declared = {limit.name for limit in project.settings.limits}
     for override in overrides:
         if override.name not in declared:
             raise UsageError(
                 f"--override {override.name}: [limits] has no such limit.{nearest(override.name, declared)}"
             )
     if not made.exceeded:
-        return
-    passed = {override.name for override in overrides}
+        return made
+    reasons = {override.name: override.reason for override in overrides}
     store = project.open_state_if_any()
     if store is not None:
-        begun = {record.action_digest for record in store.plan_actions(made.plan_id)}
-        passed |= {item.limit.name for item in made.exceeded if override_digest(item.limit.name) in begun}
+        begun = {record.action_digest for record in store.plan_actions(made.known_as)}
         store.close()
-    left = [item for item in made.exceeded if item.limit.level is Level.HARD or item.limit.name not in passed]
-    if left:
-        raise LimitExceeded(left)
+        for item in made.exceeded:
+            if override_digest(item.limit.name) in begun:
+                reasons.setdefault(item.limit.name, OVERRIDDEN_BEFORE)
+    return overridden(made, reasons)
+
+
+def refuse_limits(project: Project, made: Plan) -> None:
+    """A plan over a limit can't be applied, unless each such limit is soft and overridden. Raises LimitExceeded;
+    PlanOutdated where the limits are not those that the plan was made under.
+    """
+    declared = {limit.name: (limit.value, limit.level) for limit in project.settings.limits}
+    held = {item.limit.name: (item.limit.value, item.limit.level) for item in made.limits}
+    if declared != held:
+        raise PlanOutdated("The project's [limits] are not those that the plan was made under. Plan again.")
+    if made.forbidding:
+        raise LimitExceeded(made.forbidding)
+
+
+def expect(project: Project, fresh: Plan, digest: str, reviewed: Plan | None) -> Plan:
+    """The fresh plan as what people reviewed: the plan with this digest, or what is left of it. ``reviewed``: that plan
+    as it was saved. Raises PlanOutdated, with the difference, where it is neither.
+    """
+    if reviewed is not None:
+        refuse_environment(project, reviewed)
+    store = project.open_state_if_any()
+    if store is None:
+        return expected(fresh, Approval(digest, reviewed))
+    try:
+        before = performed(store, digest)
+        limits = [item.action_digest for item in store.plan_actions(digest) if item.action_digest.startswith(LIMITS)]
+    finally:
+        store.close()
+    if reviewed is not None and before.spent and not any(not action.deposed for action in fresh.actions):
+        raise PlanOutdated("The reviewed plan is spent: all of it is done. Plan again.")
+    begun = before.known if limits else None
+    known = limits[0].removeprefix(LIMITS) if limits else ""
+    return expected(fresh, Approval(digest, reviewed, begun, known, before.done))
 
 
 def has_unsettled(project: Project) -> bool:

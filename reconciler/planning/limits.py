@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler.model.changes import Action
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.limits import Level, Limit, LimitResult
 from reconciler.model.money import dollars, total
+from reconciler.model.plan import Plan
 from reconciler.model.request import Request
 
 _SHOWN = 3
@@ -31,6 +33,17 @@ def advice(results: Iterable[LimitResult]) -> list[Diagnostic]:
         for item in results
         if not item.passed and item.limit.level is Level.ADVISORY
     ]
+
+
+def overridden(plan: Plan, reasons: Mapping[str, str]) -> Plan:
+    """The same plan, with the reasons (by name) why it may pass soft limits that it does not keep."""
+    limits = tuple(
+        replace(item, override=reasons[item.limit.name])
+        if not item.passed and item.limit.level is Level.SOFT and item.limit.name in reasons
+        else item
+        for item in plan.limits
+    )
+    return replace(plan, limits=limits)
 
 
 def _check(limit: Limit, actions: Sequence[Action]) -> tuple[bool, str]:

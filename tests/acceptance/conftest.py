@@ -14,8 +14,8 @@ from tests.service import FakeService
 # What must hold wherever the state is. RECONCILER_TEST_STATE=postgres runs all the others over PostgreSQL, too: those
 # that look into the file of a SQLite state fail then.
 BOTH = (
-    "test_apply", "test_adopted_endings", "test_deciding", "test_depends_on", "test_moved", "test_settling",
-    "test_unlock",
+    "test_apply", "test_adopted_endings", "test_deciding", "test_depends_on", "test_expect_digest", "test_moved",
+    "test_settling", "test_unlock",
 )  # fmt: skip
 
 

@@ -1,0 +1,33 @@
+"""What was done of a plan that is applied again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from state.records import Phase
+from state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """By digest of action: the address of each that is known to belong to the plan, and which of them are done."""
+
+    known: dict[str, str]
+    done: frozenset[str]
+
+    @property
+    def spent(self) -> bool:
+        """Whether it was begun and nothing of it is left."""
+        return bool(self.known) and self.done.issuperset(self.known)
+
+
+def performed(store: Store, key: str) -> Performed:
+    """What the state knows of a plan, by its key (``Plan.key``)."""
+    begun = {item.action_digest: item for item in store.plan_actions(key) if item.address}
+    attempts = {item.attempt_id: item for item in store.attempts({record.address for record in begun.values()})}
+    done = set[str]()
+    for digest, record in begun.items():
+        attempt = attempts.get(record.attempt_id or "")
+        if record.done_at or (attempt and attempt.phase is Phase.ACCEPTED):
+            done.add(digest)
+    return Performed({digest: record.address for digest, record in begun.items()}, frozenset(done))

@@ -1,0 +1,141 @@
+"""``--expect-digest``: whether a fresh plan is the one that people reviewed, or what is left of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, replace
+
+from reconciler.model.changes import Action, Precondition, StatusClass
+from reconciler.model.errors import PlanOutdated
+from reconciler.model.plan import Plan
+
+_SHOWN = 20  # lines of a difference
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What is known of the plan with this digest. ``reviewed``: the saved plan, if it was given; ``begun``: the
+    addresses of its actions by their digests, and ``limits``, as an earlier apply of it recorded them; ``done``: the
+    digests of those that are done.
+    """
+
+    digest: str
+    reviewed: Plan | None = None
+    begun: Mapping[str, str] | None = None
+    limits: str = ""
+    done: AbstractSet[str] = frozenset()
+
+
+def expected(fresh: Plan, approval: Approval) -> Plan:
+    """The fresh plan, known by the digest that was reviewed. Raises PlanOutdated where it does more or other than that
+    plan, or where that plan was done already.
+    """
+    wanted = [action for action in fresh.actions if not action.deposed]  # owed cancels were decided before
+    if (reviewed := approval.reviewed) is not None:
+        if reviewed.digest != approval.digest:
+            raise _refused(approval, reviewed, "The saved plan is not the one that was reviewed: it hashes to this.")
+        if reviewed.lineage not in ("", fresh.lineage):
+            raise PlanOutdated("The saved plan was made from another state (its lineage differs). Plan again.")
+        known = {action.digest for action in reviewed.actions}
+        limits = reviewed.limits_digest
+    elif fresh.digest == approval.digest:
+        known, limits = {action.digest for action in wanted}, fresh.limits_digest
+    elif approval.begun is not None:
+        known, limits = set(approval.begun), approval.limits
+    else:
+        raise _refused(approval, fresh, "The plan is not the one that was reviewed.", _planned(fresh))
+    again = [action for action in wanted if action.digest in approval.done]
+    more = [action for action in wanted if action.digest not in known]
+    if again:
+        raise _refused(approval, fresh, "The reviewed plan is spent: this was done by it before.", map(_line, again))
+    if more or fresh.limits_digest != limits:
+        difference = [line for action in more for line in _difference(action, approval)]
+        if fresh.limits_digest != limits:
+            difference += _limits(fresh, reviewed)
+        if reviewed is not None:
+            difference += _not_any_more(fresh, reviewed, approval.done)
+        raise _refused(approval, fresh, "The plan is not the one that was reviewed.", difference)
+    return replace(fresh, reviewed=approval.digest)
+
+
+def _refused(approval: Approval, planned: Plan, why: str, difference: Iterable[str] = ()) -> PlanOutdated:
+    lines = list(difference)
+    more = len(lines) - _SHOWN
+    shown = [*lines[:_SHOWN], *([f"… and {more:,} lines more"] if more > 0 else [])]
+    digests = (f"reviewed:    {approval.digest}", f"planned now: {planned.digest}")
+    return PlanOutdated(f"{why} Nothing was done. Review the plan as it is now.", (*digests, *shown))
+
+
+def _planned(fresh: Plan) -> Iterator[str]:
+    """Of a digest alone nothing can be told but what there is instead."""
+    if not fresh.actions:
+        yield "There is nothing to do: it was done otherwise, or this is not the state that it was planned for."
+    yield from map(_line, fresh.actions)
+    yield "Give the reviewed plan as well (apply PLANFILE --expect-digest …), and the difference is told exactly."
+
+
+def _line(action: Action) -> str:
+    return f"{action.kind} {action.address}: {action.reason}"
+
+
+def _difference(action: Action, approval: Approval) -> Iterator[str]:
+    """How an action differs from what was reviewed for its address."""
+    yield f"not reviewed: {_line(action)}"
+    actions = approval.reviewed.actions if approval.reviewed else ()
+    before = [item for item in actions if item.address == action.address and not item.deposed]
+    if approval.reviewed is not None and not before:
+        yield f"    nothing was reviewed for {action.address}"
+    for old in before:
+        was, now = _facts(old), _facts(action)
+        for name in dict.fromkeys([*was, *now]):
+            if was.get(name) != now.get(name):
+                yield f"    {name}: {_shown(was.get(name))} when it was reviewed, {_shown(now.get(name))} now"
+
+
+def _facts(action: Action) -> dict[str, object]:
+    """Everything that an action's digest is made of, by what people call it."""
+    facts: dict[str, object] = {"action": action.kind.value}
+    if action.after is not None:
+        facts |= action.after.body()
+        facts["rerun"] = action.after.rerun
+    if action.lifecycle is not None:
+        facts |= {f"lifecycle.{name}": value for name, value in asdict(action.lifecycle).items()}
+    facts |= {name: f"(secret, from {ref})" for name, ref in action.secrets}
+    facts["the spec's content"] = action.spec_content or None
+    facts["the current run"] = _standing(action.precondition)
+    facts["the run that it concerns"] = action.subject.run_id if action.subject else None
+    facts["the run to take"] = action.reused_run
+    facts["moved from"] = action.moved_from
+    return facts
+
+
+def _standing(precondition: Precondition) -> str | None:
+    if precondition.run_id is None:
+        return None
+    working = precondition.status is StatusClass.WORKING
+    return f"{precondition.run_id} ({'at work' if working else precondition.status.value.upper()})"
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _limits(fresh: Plan, reviewed: Plan | None) -> Iterator[str]:
+    if reviewed is None:
+        yield "the limits in [limits] are others than when it was begun"
+        return
+    was = {item.limit.name: f"{_shown(item.limit.value)} ({item.limit.level})" for item in reviewed.limits}
+    now = {item.limit.name: f"{_shown(item.limit.value)} ({item.limit.level})" for item in fresh.limits}
+    for name in sorted({*was, *now}):
+        if was.get(name) != now.get(name):
+            yield f"limit {name}: {was.get(name, 'none')} when it was reviewed, {now.get(name, 'none')} now"
+
+
+def _not_any_more(fresh: Plan, reviewed: Plan, done: AbstractSet[str]) -> Iterator[str]:
+    """What needs not be done any more; no reason to refuse, but it may explain the rest."""
+    left = {action.digest for action in fresh.actions} | done
+    addresses = {action.address for action in fresh.actions}
+    for action in reviewed.actions:
+        if action.digest not in left and action.address not in addresses and not action.deposed:
+            yield f"reviewed, and not planned any more: {action.kind} {action.address}"

@@ -1,0 +1,265 @@
+"""``apply --expect-digest``: exactly what was reviewed, or what is left of it, and never more; else exit code 4."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.model.plan import Plan
+from reconciler.planning.planfile import read_plan, write_plan
+from tests.acceptance.project import Done, Project, run, said
+from tests.service import FakeService, answers
+
+OTHER = f"sha256:{'0' * 64}"
+LIMITS = '\n[limits]\nmax_new_runs = {{ value = {value}, level = "{level}" }}\n'
+
+
+@pytest.fixture
+def saved(project: Project) -> Path:
+    return project.folder / "saved.plan"
+
+
+def reviewed(project: Project, *options: str) -> str:
+    """The digest of the plan as it is now."""
+    planned = project.run("plan", "--json", *options)
+    assert planned.returncode in (0, 3), said(planned)
+    return str(json.loads(planned.stdout)["digest"])
+
+
+def expect(project: Project, code: int, digest: str, *options: str) -> Done:
+    """Apply it as a job would: without a terminal, without further consent."""
+    return project.expect(code, "apply", *options, "--expect-digest", digest)
+
+
+def samples(service: FakeService) -> list[int]:
+    return sorted(body["number_of_samples"] for body in service.bodies)
+
+
+def edited(path: Path, change: Any) -> None:
+    """A saved plan that somebody edited with care: all of its own digests are right."""
+    made = read_plan(path)
+    write_plan(path, change(made))
+
+
+def test_the_same_plan_is_applied_unasked(project: Project, service: FakeService) -> None:
+    project.declare(run("a"), run("b", 11))
+    digest = reviewed(project)
+    expect(project, 0, digest)
+    assert samples(service) == [10, 11]
+    again = expect(project, 0, digest)  # the job is run again: nothing is left
+    assert "No changes. 2 runs are as declared." in again.stdout
+    assert samples(service) == [10, 11]
+    (entry,) = json.loads(project.expect(0, "history", "run.a", "--json").stdout)["entries"][:1]
+    assert entry["by"]["plan_digest"] == digest
+
+
+def test_it_consents_to_what_it_cancels(project: Project, service: FakeService) -> None:
+    service.polls = None  # nothing comes to rest by itself
+    project.declare(run("a"), run("b", 11))
+    project.apply("--no-wait")
+    project.declare(run("b", 11))
+    digest = reviewed(project)
+    assert "--prune" in said(project.run("apply", "--auto-approve"))
+    expect(project, 0, digest, "--no-wait")
+    assert len(service.cancels) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ((run("a", 12), run("b", 11)), "create run.a"),
+        ((run("a"),), "create run.a"),
+        ((run("a"), run("b", 11), run("c")), "create run.c"),
+        ((run("a"), run("b", 11, lifecycle={"max_attempts": 2})), "create run.b"),
+    ],
+    ids=["a field", "fewer", "more", "a lifecycle"],
+)
+def test_another_plan_is_refused(project: Project, service: FakeService, change: tuple[str, ...], told: str) -> None:
+    project.declare(run("a"), run("b", 11))
+    digest = reviewed(project)
+    project.declare(*change)
+    refused = expect(project, 4, digest)
+    assert told in refused.stderr
+    assert digest in refused.stderr
+    assert reviewed(project) in refused.stderr
+    assert service.creates == []
+
+
+def test_with_the_saved_plan_the_difference_is_told(project: Project, service: FakeService, saved: Path) -> None:
+    project.declare(run("a"), run("b", 11))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    project.declare(run("a", 12), run("c"))
+    refused = expect(project, 4, digest, str(saved))
+    for line in (
+        "not reviewed: create run.a: not bought yet",
+        "number_of_samples: 10 when it was reviewed, 12 now",
+        "not reviewed: create run.c: not bought yet",
+        "nothing was reviewed for run.c",
+        "reviewed, and not planned any more: create run.b",
+    ):
+        assert line in refused.stderr
+    assert service.creates == []
+    machine = project.expect(4, "apply", str(saved), "--expect-digest", digest, "--json")
+    events = [json.loads(line) for line in machine.stdout.splitlines()]
+    assert "12 now" in next(event for event in events if event["type"] == "diagnostic")["diagnostic"]["detail"]
+    assert events[-1]["exit_code"] == 4
+
+
+def test_the_saved_plan_may_do_more_than_is_left_and_never_less(
+    project: Project, service: FakeService, saved: Path
+) -> None:
+    """Somebody else bought a part of it meanwhile: that is a no-op."""
+    project.declare(run("a"), run("b", 11))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    project.expect(0, "apply", "--auto-approve", "--target", "run.a")
+    expect(project, 4, digest)  # of the digest alone nobody knows what it was
+    expect(project, 0, digest, str(saved))
+    assert samples(service) == [10, 11]
+
+
+def test_half_done_goes_on_and_is_spent_at_the_end(project: Project, service: FakeService, saved: Path) -> None:
+    service.script_create(answers.refused(400), samples=11)
+    project.declare(run("a"), run("b", 11), run("c", 12))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    expect(project, 1, digest, str(saved))
+    assert samples(service) == [10, 11, 12]
+    expect(project, 0, digest, str(saved))
+    assert samples(service) == [10, 11, 11, 12]
+    assert "spent" in expect(project, 4, digest, str(saved)).stderr
+    assert samples(service) == [10, 11, 11, 12]
+
+
+def test_half_done_goes_on_by_the_digest_alone(project: Project, service: FakeService) -> None:
+    service.script_create(answers.refused(400), samples=11)
+    project.declare(run("a"), run("b", 11), run("c", 12))
+    digest = reviewed(project)
+    expect(project, 1, digest)
+    # What was not reviewed is not slipped in by the way, and a changed request is none of it.
+    project.declare(run("a"), run("b", 11), run("c", 12), run("d", 13))
+    assert "not reviewed: create run.d" in expect(project, 4, digest).stderr
+    project.declare(run("a"), run("b", 15), run("c", 12))
+    assert "not reviewed: create run.b" in expect(project, 4, digest).stderr
+    project.declare(run("a"), run("b", 11), run("c", 12))
+    expect(project, 0, digest)
+    assert samples(service) == [10, 11, 11, 12]
+
+
+def test_what_is_left_must_have_the_limits_that_were_reviewed(project: Project, service: FakeService) -> None:
+    service.script_create(answers.refused(400), samples=11)
+    project.declare(run("a"), run("b", 11), LIMITS.format(value=2, level="hard"))
+    digest = reviewed(project)
+    expect(project, 1, digest)
+    project.declare(run("a"), run("b", 11), LIMITS.format(value=200, level="hard"))
+    assert "limits" in expect(project, 4, digest).stderr
+    assert samples(service) == [10, 11]
+
+
+def test_a_digest_buys_once(project: Project, service: FakeService) -> None:
+    """The same purchase is planned again, long after: the old approval is used up."""
+    project.declare(run("a", lifecycle={"on_remove": "delete"}))
+    digest = reviewed(project)
+    expect(project, 0, digest)
+    project.declare(run("b", 11))
+    project.apply("--prune")
+    project.declare(run("b", 11), run("a", lifecycle={"on_remove": "delete"}))
+    assert reviewed(project) == digest
+    refused = expect(project, 4, digest)
+    assert "spent" in refused.stderr
+    assert samples(service) == [10, 11]
+    project.apply()
+    assert samples(service) == [10, 10, 11]
+
+
+def test_the_progress_of_others_and_an_owed_cancel_stale_nothing(project: Project, service: FakeService) -> None:
+    service.polls = None
+    project.declare(run("a"), run("b", 11))
+    project.apply("--no-wait")
+    project.declare(run("a", 20), run("b", 11))
+    service.cancel_polls = None  # it is asked to stop, and goes on
+    project.run("apply", "--auto-approve", "--no-wait", "--prune")
+    project.declare(run("a", 20), run("b", 11), run("c", 12))
+    planned = json.loads(project.expect(0, "plan", "--json").stdout)
+    digest = planned["digest"]
+    assert [item["address"] for item in planned["resource_changes"] if "deposed" in item] == ["run.a"]
+    for run_id in service.run_ids:
+        service.finish(run_id)
+    project.expect(0, "refresh")
+    assert reviewed(project) == digest
+    service.polls = 1
+    expect(project, 0, digest)
+    assert samples(service) == [10, 11, 12, 20]
+
+
+def test_an_edited_file_is_refused_also_with_its_digests_recomputed(
+    project: Project, service: FakeService, saved: Path
+) -> None:
+    project.declare(run("a"), run("b", 11))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+
+    def more(made: Plan) -> Plan:
+        first, *rest = made.actions
+        assert first.after is not None
+        return replace(made, actions=(replace(first, after=first.after.having("number_of_samples", 9_000)), *rest))
+
+    edited(saved, more)
+    assert read_plan(saved).digest != digest
+    refused = expect(project, 4, digest, str(saved))
+    assert read_plan(saved).digest in refused.stderr
+    text = saved.read_text()
+    saved.write_text(text.replace('"wave": 1', '"wave": 7', 1))
+    assert saved.read_text() != text
+    assert "edited" in project.expect(1, "apply", str(saved), "--expect-digest", digest).stderr
+    assert service.creates == []
+
+
+def test_what_the_digest_does_not_cover_is_not_taken_from_the_file(
+    project: Project, service: FakeService, saved: Path
+) -> None:
+    """The file says that every limit is kept, and that it has no errors: the plan that is made afresh knows better."""
+    project.declare(run("a"), run("b", 11), LIMITS.format(value=1, level="soft"))
+    project.expect(3, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    edited(saved, lambda made: replace(made, limits=tuple(replace(item, passed=True) for item in made.limits)))
+    assert read_plan(saved).digest == digest
+    expect(project, 3, digest, str(saved))
+    assert service.creates == []
+    expect(project, 0, digest, str(saved), "--override", "max_new_runs", "--reason", "agreed")
+    assert samples(service) == [10, 11]
+
+
+def test_an_override_is_bound_to_the_digest(project: Project, service: FakeService) -> None:
+    service.script_create(answers.refused(400), samples=12)
+    project.declare(run("a"), run("b", 11), run("c", 12), LIMITS.format(value=2, level="soft"))
+    digest = reviewed(project)
+    expect(project, 3, digest)
+    expect(project, 1, digest, "--override", "max_new_runs", "--reason", "agreed with finance")
+    project.declare(run("d", 13), run("e", 14), run("f", 15), LIMITS.format(value=2, level="soft"))
+    project.apply("--prune", code=3)
+    project.declare(run("a"), run("b", 11), run("c", 12), LIMITS.format(value=2, level="soft"))
+    expect(project, 0, digest)
+    assert samples(service) == [10, 11, 12, 12]
+
+
+@pytest.mark.parametrize("value", ["", "sha256:abc", "0" * 64, f"SHA256:{'0' * 64}"])
+def test_what_is_no_digest_expects_nothing(project: Project, service: FakeService, value: str) -> None:
+    project.declare(run("a"))
+    refused = project.run("apply", "--auto-approve", "--expect-digest", value)
+    assert refused.returncode == 1
+    assert "sha256:" in refused.stderr
+    assert service.creates == []
+
+
+def test_a_digest_that_nobody_knows(project: Project, service: FakeService) -> None:
+    project.declare(run("a"))
+    assert "create run.a" in expect(project, 4, OTHER).stderr
+    project.apply()
+    assert "nothing to do" in expect(project, 4, OTHER).stderr
+    assert len(service.creates) == 1
