@@ -15,7 +15,7 @@ from reconciler.config.validate import Desired, validate
 from reconciler.config.variables import Given
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.connect import connect
-from reconciler.model.errors import ConfigurationError, UsageError
+from reconciler.model.errors import ConfigurationError, SecretError, UsageError
 from reconciler.model.request import SecretRef
 from state.errors import StateMissing
 from state.open import open_store
@@ -32,6 +32,7 @@ class Project:
     environ: Mapping[str, str]
     state_url: str
     workspace: str | None = None  # of a state in PostgreSQL, where its URL names none
+    unset: str = ""  # why nobody knows where the state is, where that is no error
 
     @property
     def settings(self) -> Settings:
@@ -44,6 +45,8 @@ class Project:
 
     def open_state(self, *, create: bool = False, read_only: bool = False) -> Store:
         """Open the state. Raises StateError."""
+        if self.unset:
+            raise StateMissing(self.unset, "Set it, or leave --offline out.")
         base_url = self.settings.base_url
         return open_store(
             self.state_url,
@@ -92,17 +95,33 @@ def read_project(
     state_url: str | None = None,
     given: Given | None = None,
     records_only: bool = False,
+    stateless: bool = False,
 ) -> Project:
     """A project without errors. Raises ConfigurationError with everything that is wrong. ``records_only``: its
-    declarations are not looked at, so variables that only they need may lack a value.
+    declarations are not looked at, so variables that only they need may lack a value; ``stateless``: a state whose URL
+    is in a variable that is not set is none, as in a job that is given no secrets.
     """
     desired = check_project(root, environ, given)
     if not (desired.records_readable if records_only else desired.valid):
         raise ConfigurationError(desired.diagnostics)
+    try:
+        url, workspace = _state_of(desired, root, environ, state_url)
+    except SecretError as problem:
+        if not stateless:
+            raise
+        return Project(root, desired, environ, "", unset=f"No state is read: {problem}")
+    return Project(root, desired, environ, url, workspace)
+
+
+def _state_of(
+    desired: Desired, root: Path, environ: Mapping[str, str], state_url: str | None
+) -> tuple[str, str | None]:
+    """Where the state is, and its workspace where that names none. Raises UsageError, SecretError."""
     # Where a variable of a script is not set, another state must not take its place.
-    for named, name in ((state_url, "--state"), (environ.get("RECONCILER_STATE_URL"), "RECONCILER_STATE_URL")):
-        if named == "":
-            raise UsageError(f"{name} is empty. Name a state, or leave it out.")
+    if state_url == "":
+        raise UsageError("--state is empty. Name a state, or leave it out.")
+    if environ.get("RECONCILER_STATE_URL") == "":
+        raise SecretError("RECONCILER_STATE_URL is empty. Name a state, or leave it out.")
     if state_url and holds_password(state_url):
         raise UsageError(
             "--state holds a password, which everybody on this machine can read from the list of processes. Leave it to"
@@ -118,4 +137,4 @@ def read_project(
     url = url or settings.default_state_url
     if workspace is None and is_postgres(url) and not names_workspace(url):
         workspace = settings.environment
-    return Project(root, desired, environ, url, workspace)
+    return url, workspace

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.config.load import ROOT_FILE
@@ -57,7 +58,7 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
         try:
-            desired = check_project(Path(folder), environ, given)
+            desired = check_project(Path(folder), environ, _known_to(files[ROOT_FILE], given))
         except ConfigurationError as problem:
             return Base(name, commit, None, f"{name} can't be compared with: {problem.diagnostics[0].detail}")
     if found := errors(desired.diagnostics):
@@ -65,3 +66,13 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
         first = f"{where}{found[0].summary}"
         return Base(name, commit, None, f"{name} has errors ({first}), so nothing is compared with it")
     return Base(name, commit, desired)
+
+
+def _known_to(root_file: bytes, given: Given) -> Given:
+    """What is given, less the variables that are new in the branch."""
+    try:
+        declared = tomllib.loads(root_file.decode("utf-8-sig")).get("variables", {})
+    except (ValueError, RecursionError):  # told when it is read as a project
+        return given
+    kept = tuple(text for text in given.variables if text.partition("=")[0].strip() in declared)
+    return replace(given, variables=kept)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def open_project(session: Session, *, records_only: bool = False) -> Project:
+def open_project(session: Session, *, records_only: bool = False, stateless: bool = False) -> Project:
     """The project of this invocation. Raises ConfigurationError with everything that is wrong. ``records_only``: what
-    is declared does not matter, so that nobody has to give values of its variables.
+    is declared does not matter, so that nobody has to give values of its variables; ``stateless``: it may be unknown
+    where its state is.
     """
     from reconciler.project import read_project
 
-    return read_project(session.root, os.environ, session.state_url, given(session), records_only)
+    return read_project(session.root, os.environ, session.state_url, given(session), records_only, stateless)
 
 
 def given(session: Session) -> Given:
@@ -118,6 +119,35 @@ def mode_options(command: _Command) -> _Command:
     ):
         command = decorate(command)
     return command
+
+
+FORMATS = ("text", "json", "markdown", "gitlab", "github", "junit")
+
+
+def format_options(command: _Command) -> _Command:
+    """How a plan is printed. The command gets it as ``form``, one of ``FORMATS``, and ``max_bytes``."""
+
+    @functools.wraps(command)
+    def collected(*args: Any, form: str, as_json: bool, **others: Any) -> Any:
+        return command(*args, form="json" if as_json else form, **others)
+
+    wrapped: Any = collected
+    for decorate in (
+        click.option(
+            "--max-bytes",
+            type=click.IntRange(min=2_000),
+            default=65_000,
+            show_default=True,
+            metavar="N",
+            help="How long a comment (markdown, and the summary of github) may be.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+        click.option(
+            "--format", "form", type=click.Choice(FORMATS), default="text", help="How to print it.", show_default=True
+        ),
+    ):
+        wrapped = decorate(wrapped)
+    return cast(_Command, wrapped)
 
 
 class Duration(click.ParamType[float]):

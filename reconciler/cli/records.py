@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import open_project, project_options
+from reconciler.cli.options import format_options, open_project, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
 
@@ -38,37 +37,42 @@ def refresh(session: Session, accept_missing: bool) -> None:
 
 @click.command()
 @click.argument("planfile", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@format_options
 @project_options
+@click.pass_context
 @pass_session
-def show(session: Session, planfile: Path | None, as_json: bool) -> None:
-    """Show a saved plan, or the state.
+def show(session: Session, ctx: click.Context, planfile: Path | None, form: str, max_bytes: int) -> None:
+    """Show a saved plan in any format, or the state.
 
     \b
     Examples:
       reconciler show
+      reconciler show tonight.plan --format markdown
       reconciler show tonight.plan --json
     """
+    from reconciler.cli.rendering import render
+    from reconciler.model.errors import UsageError
     from reconciler.planning.planfile import read_plan
-    from reconciler.views.paint import Paint
-    from reconciler.views.plan_json import plan_json
-    from reconciler.views.plan_text import as_saved, plan_text
+    from reconciler.views.plan_text import as_saved
     from reconciler.views.state_view import state_json, state_text
 
     if planfile is not None:
         made = read_plan(planfile)
-        text = to_json(plan_json(made)) if as_json else ""
-        session.say(text or plan_text(as_saved(made), Paint(session.colour(sys.stdout))))
-        return
+        code = render(session, as_saved(made) if form == "text" else made, form, max_bytes)
+        if form == "text":
+            session.tell(f"Digest: {made.digest}")
+        ctx.exit(code)
+    if form not in ("text", "json"):
+        raise UsageError(f"--format {form} is for plans: name a saved one. The state has text and json.")
     project = open_project(session, records_only=True)
     store = project.open_state_if_any()
     if store is None:
-        session.say("{}" if as_json else "There is no state yet; `reconciler apply` creates it.")
+        session.say("{}" if form == "json" else "There is no state yet; `reconciler apply` creates it.")
         _tell_others(session, project)
         return
     snapshot = store.snapshot()
     store.close()
-    session.say(to_json(state_json(snapshot)) if as_json else state_text(snapshot))
+    session.say(to_json(state_json(snapshot)) if form == "json" else state_text(snapshot))
 
 
 @click.command()

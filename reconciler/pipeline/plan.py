@@ -17,6 +17,13 @@ from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.plan import NO_CHECKOUT, Outlook, Plan, Revision
 from reconciler.model.request import Instance, by_address
 from reconciler.planning.decide import Wishes, decide
+from reconciler.planning.declared import (
+    Declarations,
+    as_declared,
+    as_if_bought,
+    mark_foreign,
+    without_runs,
+)
 from reconciler.planning.diff import NOT_DECLARED, Decisions, Recorded, needs_history
 from reconciler.planning.drift import drifted
 from reconciler.planning.estimate import CONSIDERED, estimator
@@ -28,10 +35,11 @@ from reconciler.planning.renames import mention_forgotten
 from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
+from reconciler.revisions import Base
 from reconciler.views.times import local
 from reconciler.wiring import examiner, rescue
-from state.errors import StateMissing
-from state.records import AttemptRecord, Meta, Phase, Snapshot
+from state.errors import StateMissing, StateUnreachable
+from state.records import AttemptRecord, Phase, Snapshot
 from state.store import Store
 
 
@@ -46,7 +54,7 @@ class Mode(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
     """What a plan may ask. ``ask_service``: list runs and specs; ``offline``: say so, and use no key. ``replace``,
-    ``target`` and ``exclude`` hold patterns of addresses.
+    ``target`` and ``exclude`` hold patterns of addresses. Without a service and a state, ``base`` is what is there.
     """
 
     mode: Mode = Mode.NORMAL
@@ -57,6 +65,7 @@ class PlanOptions:
     ask_service: bool = True
     offline: bool = False
     revision: Revision = NO_CHECKOUT
+    base: Base | None = None  # what the branch is compared with
 
 
 def make_plan(project: Project, options: PlanOptions) -> Plan:
@@ -64,16 +73,20 @@ def make_plan(project: Project, options: PlanOptions) -> Plan:
     declared = [instance.address for instance in project.desired.instances]
     replaced = frozenset(chosen("--replace", options.replace, dict.fromkeys(declared)))
     store: Store | None = None
-    others: tuple[str, ...] = ()
+    why = ""
     try:
         store = project.open_state(read_only=True)
     except StateMissing as missing:
-        others = missing.others
+        why = project.unset or _other_workspaces(missing)
         if not options.offline:
             refuse_vanishing_state(project)
+    except StateUnreachable as problem:
+        if not (options.offline and options.base):
+            raise
+        why = str(problem)
     client = None if options.offline else project.connect()
     try:
-        return _Planning(project, options, replaced, store, client, others).run()
+        return _Planning(project, options, replaced, store, client, why).run()
     finally:
         if store is not None:
             store.close()
@@ -89,7 +102,7 @@ class _Planning:
         replaced: frozenset[str],
         store: Store | None,
         client: Client | None,
-        others: Sequence[str],
+        why_none: str,
     ) -> None:
         self._project = project
         self._options = options
@@ -97,17 +110,18 @@ class _Planning:
         self._store = store
         self._client = client
         self._asked = client if options.ask_service else None
-        self._others = others  # workspaces that are there, where ours is not
+        self._why_none = why_none  # what is to be said of a state that is not there
+        self._declared_only = store is None and options.offline
         self._at = now()
 
     def run(self) -> Plan:
         options, store, desired = self._options, self._store, self._project.desired
-        read = store.snapshot() if store else _no_state(self._project.settings.base_url)
+        read = store.snapshot() if store else self._no_state()
         refuse_others_workspace(self._project, read)
         observed = refresh(self._asked, read, self._at) if self._asked else Observed(self._at)
         specs = remembered(read.specs, observed.listed or ())
         wanted = desired.instances if options.mode is Mode.NORMAL else ()
-        instances, specs, found = resolved(self._client, specs, wanted)
+        instances, specs, found = resolved(self._client, specs, as_declared(wanted) if self._declared_only else wanted)
         found += [*desired.diagnostics, *observed.diagnostics]
         busy = store is not None and store.holder() is not None
         moves = move(read, desired.moved if options.mode is Mode.NORMAL else ())
@@ -123,6 +137,7 @@ class _Planning:
             wishes = Wishes(self._replaced, options.target, options.exclude, options.allow_duplicates, why)
             decisions, forbidding = decide(instances, recorded, moves, adoptions, wishes)
             found += forbidding
+        decisions = self._compared(decisions)
         found += self._untracked(decisions.actions, observed, verdicts.values(), read)
         found += self._rescued(read.meta.lineage)
         buying = [action.after.spec_id for action in decisions.actions if action.buys and action.after]
@@ -169,6 +184,25 @@ class _Planning:
                 observed = fetch(self._asked, observed, wanted)
                 recorded = laid(snapshot, history, observed)
         return recorded, observed
+
+    def _no_state(self) -> Snapshot:
+        """What there is to compare with where there is no state: nothing, or, of declarations alone, the base."""
+        base = self._options.base
+        known = as_declared(base.desired.instances) if self._declared_only and base and base.desired else []
+        return as_if_bought(known, self._project.settings.base_url)
+
+    def _compared(self, decisions: Decisions) -> Decisions:
+        """The decisions, with what the base of the branch says of them."""
+        base = self._options.base
+        if self._declared_only:
+            return without_runs(decisions)
+        if base is None or base.desired is None:
+            return decisions
+        head, before = (
+            Declarations(desired.instances, desired.moved, desired.imports)
+            for desired in (self._project.desired, base.desired)
+        )
+        return replace(decisions, actions=mark_foreign(decisions.actions, head, before))
 
     def _adoptions(self, instances: Sequence[Instance], moves: Moves, recorded: Recorded) -> Adoptions:
         """The runs of the ``[[import]]`` blocks that are not done, each fetched."""
@@ -234,12 +268,17 @@ class _Planning:
             heading.append("Offline: the service was not asked; runs are taken as they were recorded.")
         elif self._asked is None:
             heading.append("Not refreshed: runs are taken as they were recorded.")
-        if self._store is None:
+        base = self._options.base
+        if base is not None and base.trouble:
+            heading.append(f"--base {base.trouble}.")
+        if self._declared_only and base is not None and not base.trouble:
+            heading.append(f"Declarations only, compared with {base.name}: nothing is known of runs.")
+        elif self._store is None:
             only = "declarations only; " if self._options.offline else ""
             creates = f": {only}applying creates it" if self._options.mode is Mode.NORMAL else ""
             heading.append(f"There is no state yet{creates}.")
-            if self._others:
-                heading.append(f"The database has other workspaces: {', '.join(self._others)}. Is the name right?")
+        if self._why_none:
+            heading.append(self._why_none)
         holder = self._store.holder() if self._store and busy else None
         if holder is not None:
             who = f"{holder.user}@{holder.host}, process {holder.pid}"
@@ -249,5 +288,7 @@ class _Planning:
         return tuple(heading)
 
 
-def _no_state(base_url: str) -> Snapshot:
-    return Snapshot(Meta(0, "", 0, base_url, ""), {}, {}, {}, (), {})
+def _other_workspaces(missing: StateMissing) -> str:
+    if not missing.others:
+        return ""
+    return f"The database has other workspaces: {', '.join(missing.others)}. Is the name right?"

@@ -114,7 +114,8 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
     where = f"  ({action.source.file}:{action.source.line})" if action.source else ""
     subject = f" run {action.subject.run_id}" if action.deposed and action.subject else ""
     title = paint(f"{sign} {action.kind} {action.address}", colour)
-    yield f"{title}{subject}  {action.reason}{where}"
+    foreign = "  [not caused by this branch]" if action.foreign else ""
+    yield f"{title}{subject}  {action.reason}{where}{foreign}"
     if action.depends_on:
         yield f"      waits for {_dependencies(action.depends_on)}"
     if action.kind in (Kind.CREATE, Kind.RETRY) and action.after:

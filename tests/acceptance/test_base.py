@@ -1,0 +1,183 @@
+"""``plan --base REF``: what the branch causes, and what would happen anyway; for a fork from declarations alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.acceptance.project import HEAD, Project, run, said
+from tests.service import FakeService
+
+NO_SECRETS = {"DATAFRAMER_API_KEY": None}
+
+
+def git(project: Project, *arguments: str) -> str:
+    who = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+    done = subprocess.run(["git", "-C", project.root, *who, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(project: Project, message: str) -> str:
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", message)
+    return git(project, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def main(project: Project) -> str:
+    """``main`` declares runs a, b and c; the branch is checked out."""
+    git(project, "init", "--quiet", "--initial-branch", "main")
+    project.write(".gitignore", ".reconciler/\n")
+    project.declare(run("a"), run("b", 11), run("c", 12, lifecycle={"max_attempts": 2}))
+    made = commit(project, "three runs")
+    git(project, "checkout", "--quiet", "-b", "change")
+    return made
+
+
+def planned(project: Project, *options: str, env: dict[str, str | None] | None = None) -> dict[str, Any]:
+    done = project.run("plan", "--json", *options, env=env)
+    assert done.returncode == 0, said(done)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def causes(found: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    return {
+        item["address"]: (item["action"], item["caused_by_branch"])
+        for item in found["resource_changes"]
+        if item["action"] != "no-op"
+    }
+
+
+def test_what_the_branch_did_not_cause_is_marked(project: Project, service: FakeService, main: str) -> None:
+    service.fate = "FAILED"
+    project.apply(code=7)
+    service.fate = "SUCCEEDED"
+    head = HEAD.replace("[defaults]", "# another line\n[defaults]")
+    project.write("reconciler.toml", head + run("a", 20) + run("c", 12, lifecycle={"max_attempts": 2}))
+    project.write("runs/more.toml", run("d", 13))
+    branch = commit(project, "a change")
+    found = planned(project, "--base", "main")
+    assert causes(found) == {
+        "run.a": ("replace", True), "run.b": ("forget", True), "run.c": ("retry", False), "run.d": ("create", True),
+    }  # fmt: skip
+    assert found["git"] == {"commit": branch, "dirty": False, "base": main}
+    text = project.expect(0, "plan", "--base", main[:12]).stdout
+    (marked,) = [line for line in text.splitlines() if "not caused by this branch" in line]
+    assert "retry run.c" in marked
+    assert planned(project)["digest"] == found["digest"]
+    assert all("caused_by_branch" not in item for item in planned(project)["resource_changes"])
+
+
+def test_a_change_of_defaults_or_of_a_variable_is_the_branchs(project: Project, main: str) -> None:
+    project.write("reconciler.toml", HEAD.replace("claude-haiku-4-5", "claude-sonnet-4-6") + run("a"))
+    assert causes(planned(project, "--base", "main"))["run.a"] == ("create", True)
+    project.write("reconciler.toml", HEAD + run("a"))
+    assert causes(planned(project, "--base", "main"))["run.a"] == ("create", False)
+
+
+def test_moves_and_imports(project: Project, service: FakeService, main: str) -> None:
+    project.apply()
+    moved = '[[moved]]\nfrom = "run.a"\nto = "run.z"\n'
+    project.declare(run("z"), run("b", 11), run("c", 12, lifecycle={"max_attempts": 2}), moved)
+    assert causes(planned(project, "--base", "main")) == {"run.z": ("move", True)}
+    commit(project, "moved")
+    git(project, "checkout", "--quiet", "-b", "next")
+    assert causes(planned(project, "--base", "change")) == {"run.z": ("move", False)}
+
+
+def test_a_fork_has_neither_key_nor_state(project: Project, service: FakeService, main: str) -> None:
+    table = '\n[state]\nurl = { env = "TEAM_STATE" }\n'
+    moved = '[[moved]]\nfrom = "run.b"\nto = "run.y"\n'
+    named = run("n", 5, spec=None, spec_name="Support tickets", spec_version="latest")
+    project.declare(table, run("a", 20), run("y", 11), run("d", 13, depends_on=["run.a"]), moved, named)
+    commit(project, "from a fork")
+    for secrets in ({"TEAM_STATE": None}, {"TEAM_STATE": ""}, {"RECONCILER_STATE_URL": "", "TEAM_STATE": None}):
+        found = planned(project, "--offline", "--base", "main", env=NO_SECRETS | secrets)
+        assert causes(found) == {
+            "run.a": ("replace", True), "run.c": ("forget", True), "run.d": ("create", True), "run.n": ("create", True),
+            "run.y": ("move", True),
+        }  # fmt: skip
+    (replaced,) = [item for item in found["resource_changes"] if item["action"] == "replace"]
+    assert replaced["change"]["actions"] == ["forget", "create"]
+    assert (replaced["change"]["before"]["number_of_samples"], replaced["run"]) == (10, None)
+    text = project.expect(0, "plan", "--offline", "--base", "main", env=NO_SECRETS).stdout
+    assert "Declarations only, compared with main: nothing is known of runs." in text
+    assert "spec_name: Support tickets" in text
+    assert "spec_version: latest" in text
+    assert "create run.d  new in this branch" in text
+    assert service.requests == []
+    assert project.run("plan", env=NO_SECRETS).returncode == 1  # without --offline a missing state is one
+
+
+def test_of_declarations_alone_what_stays_is_unchanged(project: Project, main: str) -> None:
+    project.write("runs/more.toml", run("d", 13))
+    text = project.expect(0, "plan", "--offline", "--base", "main", env=NO_SECRETS).stdout
+    assert "Plan: 1 to create, 3 unchanged." in text
+    (project.root / "runs/more.toml").unlink()
+    text = project.expect(0, "plan", "--offline", "--base", "main", "--detailed-exitcode", env=NO_SECRETS).stdout
+    assert "No changes. 3 runs are as declared." in text
+
+
+def test_a_state_that_cannot_be_reached_is_none_in_a_fork(project: Project, main: str) -> None:
+    url = "postgresql://127.0.0.1:1/reviews?connect_timeout=2"
+    env = NO_SECRETS | {"RECONCILER_STATE_URL": url}
+    text = project.expect(0, "plan", "--offline", "--base", "main", env=env).stdout
+    assert "Declarations only, compared with main" in text
+    assert project.run("plan", "--offline", env=env).returncode == 1
+
+
+def test_a_base_without_a_project_or_with_errors(project: Project, main: str) -> None:
+    git(project, "rm", "--quiet", "--cached", "reconciler.toml")
+    git(project, "commit", "--quiet", "--message", "nothing here")
+    text = project.expect(0, "plan", "--offline", "--base", "HEAD", env=NO_SECRETS).stdout
+    assert "HEAD has no reconciler.toml here: everything is new." in text
+    project.write("reconciler.toml", "[run.a]\nnumber_of_samples = -1\n")
+    commit(project, "broken")
+    project.declare(run("a"))
+    text = project.expect(0, "plan", "--base", "HEAD").stdout
+    assert "HEAD has errors (reconciler.toml:" in text
+    assert "create run.a" in text
+
+
+@pytest.mark.parametrize("name", ["origin/main", "--upload-pack=x", "", "main:reconciler.toml"])
+def test_an_unknown_revision_is_an_error_that_says_what_to_do(project: Project, main: str, name: str) -> None:
+    refused = project.expect(1, "plan", f"--base={name}")
+    assert "git knows no such revision" in refused.stderr
+    assert "git fetch" in refused.stderr
+
+
+def test_files_of_the_base_are_read_as_they_were_committed(project: Project, main: str) -> None:
+    """Also from links within the repository, from a folder of it, and whatever is in the work tree now."""
+    project.write("runs/deep/ä b.toml", run("d", 13))
+    (project.root / "runs" / "link.toml").symlink_to("../shared.toml")
+    project.write("shared.toml", run("e", 14))
+    (project.root / "runs" / "out.toml").symlink_to("/etc/hostname")
+    commit(project, "links")
+    (project.root / "runs" / "out.toml").unlink()
+    found = planned(project, "--offline", "--base", "HEAD", env=NO_SECRETS)
+    assert causes(found) == {}
+    assert found["summary"]["unchanged"] == 5
+    project.write("runs/deep/ä b.toml", run("d", 14))
+    assert causes(planned(project, "--offline", "--base", "HEAD", env=NO_SECRETS)) == {"run.d": ("replace", True)}
+
+
+def test_the_environment_and_variables_of_the_base(project: Project, service: FakeService, main: str) -> None:
+    variables = '[variables.size]\ntype = "integer"\ndefault = 5\n'
+    declared = '[run.v]\nspec = "tickets"\nnumber_of_samples = "${var.size}"\n'
+    project.write("reconciler.toml", f"{HEAD}\n{variables}\n{declared}")
+    project.write("environments/prod.toml", "[variables]\nsize = 7\n")
+    commit(project, "variables")
+    project.write("environments/prod.toml", "[variables]\nsize = 8\n")
+    options = ("plan", "--offline", "--base", "HEAD")
+    assert "replace run.v" in project.expect(0, "--env", "prod", *options, env=NO_SECRETS).stdout
+    assert "No changes" in project.expect(0, *options, env=NO_SECRETS).stdout
+    assert "No changes" in project.expect(0, *options, "--var", "size=9", env=NO_SECRETS).stdout
+    # A variable that the base does not know yet is no error of the base.
+    project.write("reconciler.toml", f'{HEAD}\n{variables}\n[variables.new]\ntype = "string"\n{declared}')
+    text = project.expect(0, *options, "--var", "new=x", env=NO_SECRETS).stdout
+    assert "has errors" not in text
+    assert "No changes" in text
