@@ -26,6 +26,7 @@ class Spec:
     seeded: bool = False
     versions: int = 3
     status: str = "SUCCEEDED"
+    words: str = "version"  # of its content
 
     def summary(self) -> dict[str, Any]:
         """As the list of specs shows it."""
@@ -43,7 +44,7 @@ class Spec:
     def full(self, versions: bool) -> dict[str, Any]:
         """As a GET shows it. Versions are listed oldest first and carry no number."""
         stamps = [f"2026-03-{day:02d}T08:00:00Z" for day in range(1, self.versions + 1)]
-        texts = [f"spec:\n  description: version {number}\n" for number in range(1, self.versions + 1)]
+        texts = [f"spec:\n  description: {self.words} {number}\n" for number in range(1, self.versions + 1)]
         answer = self.summary() | {
             "updated_at": stamps[-1],
             "created_by_email": "ops@example.com",
