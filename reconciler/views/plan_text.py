@@ -133,10 +133,11 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
     if action.estimate is not None:
         yield f"      estimated cost: {action.estimate}"
     if action.subject and not action.deposed and action.kind not in (Kind.RETRY, Kind.UPDATE, Kind.MOVE):
-        yield f"      {_fate(action, action.subject)}"
+        yield f"      {fate(action, action.subject)}"
 
 
-def _fate(action: Action, subject: Progress) -> str:
+def fate(action: Action, subject: Progress) -> str:
+    """What becomes of the run that an action concerns."""
     run = f"run {subject.run_id} ({_progress(subject)})"
     match action.kind:
         case Kind.REPLACE | Kind.REUSE | Kind.IMPORT if action.stops:
