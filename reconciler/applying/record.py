@@ -186,7 +186,7 @@ class Recorder:
         """A person lets this plan pass a soft limit. A plan that is applied again keeps it."""
         writes: list[Write] = [self._event("override", None, f"{override.name}: {override.reason}")]
         if self._plan is not None:
-            writes.append(Put(overridden(self._plan.known_as, override, self._now())))
+            writes.append(Put(overridden(self._plan.key, override, self._now())))
         self._store.commit(writes)
 
     def note(self, kind: str, message: str) -> None:

@@ -79,10 +79,10 @@ def override_digest(limit: str) -> str:
     return f"override:{limit}"
 
 
-def overridden(plan_digest: str, override: Override, now: str) -> PlanActionRecord:
-    """Plans of this digest keep the override, for when one is applied again."""
+def overridden(plan_key: str, override: Override, now: str) -> PlanActionRecord:
+    """A saved or reviewed plan keeps its overrides, for when it is applied again."""
     digest = override_digest(override.name)
-    return PlanActionRecord(f"{plan_digest}:{digest}", plan_digest, digest, address="", done_at=now)
+    return PlanActionRecord(f"{plan_key}:{digest}", plan_key, digest, address="", done_at=now)
 
 
 def planned(plan: Plan, action: Action, attempt_id: str | None, done_at: str | None) -> PlanActionRecord:

@@ -53,7 +53,6 @@ def plan(
     from reconciler.cli.exits import CHANGES, DONE, ERROR, LIMIT, UNSUCCESSFUL
     from reconciler.cli.rendering import failure, render
     from reconciler.model.errors import UsageError
-    from reconciler.pipeline.apply import with_overrides
     from reconciler.pipeline.plan import Mode, make_plan
     from reconciler.planning.planfile import write_plan
     from reconciler.revisions import declared_at, revision_of
@@ -65,7 +64,7 @@ def plan(
     compared = declared_at(project.root, base, project.environ, given(session)) if base is not None else None
     if form != "text" or out is not None or compared is not None:
         planning = replace(planning, revision=revision_of(project.root, compared), base=compared)
-    made = with_overrides(project, make_plan(project, planning), ())
+    made = make_plan(project, planning)
     session.on_error = None  # the plan says it all
     code = render(session, made, form, max_bytes)
     if out is not None:

@@ -35,7 +35,7 @@ from state.records import AttemptRecord
 from state.sqlite.backups import Why
 from state.store import Store
 
-OVERRIDDEN_BEFORE: Final = "when a plan of this digest was begun; the history has the reason"
+OVERRIDDEN_BEFORE: Final = "when this plan was begun; the history has the reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ def refuse_errors(made: Plan) -> None:
 
 
 def with_overrides(project: Project, made: Plan, overrides: Collection[Override]) -> Plan:
-    """The plan with the soft limits that it may pass all the same: overridden now, or when a plan of the same digest
-    was begun. Raises UsageError for an override of what is no limit.
+    """The plan with the soft limits that it may pass all the same: overridden now, or when the saved or reviewed plan was
+    begun. Raises UsageError for an override of what is no limit.
     """
     declared = {limit.name for limit in project.settings.limits}
     for override in overrides:
@@ -157,7 +157,7 @@ def with_overrides(project: Project, made: Plan, overrides: Collection[Override]
     reasons = {override.name: override.reason for override in overrides}
     store = project.open_state_if_any()
     if store is not None:
-        begun = {record.action_digest for record in store.plan_actions(made.known_as)}
+        begun = {record.action_digest for record in store.plan_actions(made.key)}
         store.close()
         for item in made.exceeded:
             if override_digest(item.limit.name) in begun:

@@ -55,6 +55,8 @@ def expected(fresh: Plan, approval: Approval) -> Plan:
             difference += _limits(fresh, reviewed)
         if reviewed is not None:
             difference += _not_any_more(fresh, reviewed, approval.done)
+        if len(more) < len(wanted) and fresh.limits_digest == limits:
+            difference.append("To do the rest, which was reviewed, leave these out: --exclude ADDRESS.")
         raise _refused(approval, fresh, "The plan is not the one that was reviewed.", difference)
     return replace(fresh, reviewed=approval.digest)
 

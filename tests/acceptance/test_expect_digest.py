@@ -263,3 +263,18 @@ def test_a_digest_that_nobody_knows(project: Project, service: FakeService) -> N
     project.apply()
     assert "nothing to do" in expect(project, 4, OTHER).stderr
     assert len(service.creates) == 1
+
+
+def test_what_was_not_reviewed_may_be_left_out(project: Project, service: FakeService) -> None:
+    """A run that failed is to be retried: that is another decision, and the rest may go on without it."""
+    service.script_create(answers.refused(400), samples=11)
+    service.polls = None
+    project.declare(run("a", lifecycle={"max_attempts": 2}), run("b", 11))
+    digest = reviewed(project)
+    expect(project, 1, digest, "--no-wait")
+    service.finish(service.run_of(10).id, "FAILED")
+    refused = expect(project, 4, digest, "--no-wait")
+    assert "not reviewed: retry run.a" in refused.stderr
+    assert "--exclude ADDRESS" in refused.stderr
+    expect(project, 0, digest, "--no-wait", "--exclude", "run.a")
+    assert samples(service) == [10, 11, 11]

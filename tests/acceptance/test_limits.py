@@ -33,7 +33,9 @@ def test_a_hard_limit_forbids(project: Project, service: FakeService, table: str
     name = table.split()[1]
     shown = project.expect(3, "plan", "--out", str(project.folder / "saved.plan"))
     line_with(shown.stdout, f"Limit {name} (hard) forbids it", words)
-    assert not (project.folder / "saved.plan").exists()
+    line_with(shown.stderr, "to be looked at only", "show")
+    assert words in project.expect(0, "show", str(project.folder / "saved.plan")).stdout
+    assert words in said(project.expect(3, "apply", str(project.folder / "saved.plan")))
     refused = project.apply("--override", name, "--reason", "please", code=3)
     assert words in said(refused)
     assert service.creates == []
