@@ -143,8 +143,8 @@ def refuse_errors(made: Plan) -> None:
 
 
 def with_overrides(project: Project, made: Plan, overrides: Collection[Override]) -> Plan:
-    """The plan with the soft limits that it may pass all the same: overridden now, or when the saved or reviewed plan was
-    begun. Raises UsageError for an override of what is no limit.
+    """The plan with the soft limits that it may pass all the same: overridden now, or when the saved or reviewed plan
+    was begun. Raises UsageError for an override of what is no limit.
     """
     declared = {limit.name for limit in project.settings.limits}
     for override in overrides:
