@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.downloading": (
         "reconciler", "reconciler.clock", "reconciler.model", "reconciler.dataframer", "state.records",
     ),
+    "reconciler.forge": ("reconciler", "reconciler.model"),
     "reconciler.outputs": EVERYTHING,
     "reconciler.views": (
         "reconciler", "reconciler.model", "reconciler.views", "state.records", "state.history",

@@ -28,6 +28,7 @@ COMMANDS = {
     "show": ("records", "show", "Show a saved plan, or the state."),
     "output": ("records", "output", "Show runs as data for scripts."),
     "download": ("download", "download", "Bring the files of runs that SUCCEEDED."),
+    "comment": ("comment", "comment", "Post the plan on its pull request, or read what was reviewed."),
     "history": ("history", "history", "Show what happened: when, who, from which commit, at what cost."),
     "state": ("state", "state", "Look into the state; rename, forget, back up, move."),
     "unlock": ("unlock", "unlock", "Break the state's lock, after showing who holds it."),

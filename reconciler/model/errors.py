@@ -10,6 +10,9 @@
     ├── PlanOutdated           a saved or expected plan no longer holds
     ├── SecretError            a referenced secret is not there
     ├── DownloadError          files of a run can't be had, or not be put where they belong
+    ├── ForgeError             where the code is reviewed (GitHub, GitLab), nothing could be read or written
+    │   ├── ForgeRefused       it answered with a status that is final
+    │   └── ForgeUnclear       no usable answer came
     └── ServiceError           the service could not be asked, or refused
         ├── ServiceRefused     it answered with a status that is final
         ├── AccountMismatch    it knows too few of our runs: the key is probably another account's
@@ -76,6 +79,26 @@ class SecretError(ReconcilerError):
 
 class DownloadError(ReconcilerError):
     """Files of a run can't be had, or not be put where they belong."""
+
+
+class ForgeError(ReconcilerError):
+    """A pull request's comment could not be read or written."""
+
+
+class ForgeRefused(ForgeError):
+    """GitHub or GitLab answered with a status that is final for this call. ``words``: the beginning of its answer."""
+
+    def __init__(self, status: int, words: str, message: str) -> None:
+        self.status, self.words = status, words
+        super().__init__(message)
+
+
+class ForgeUnclear(ForgeError):
+    """No usable answer came, also not after trying again. ``sent``: what was asked for may have been done."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        self.sent = sent
+        super().__init__(message)
 
 
 class ServiceError(ReconcilerError):
