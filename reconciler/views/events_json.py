@@ -1,4 +1,4 @@
-"""What an apply tells, as one JSON object a line."""
+"""What an apply tells, as one JSON object a line, which ``docs/schemas/event.schema.json`` describes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,17 @@ def plan_events(plan: Plan, at: str) -> list[dict[str, Any]]:
         for action in plan.actions
     ]
     counts = {kind.value: count for kind, count in plan.counts().items()}
-    totals = _event("change_summary", "info", summary(plan), at, changes=counts, digest=plan.digest)
+    limits = [
+        {
+            "name": item.limit.name,
+            "level": item.limit.level.value,
+            "passed": item.passed,
+            "message": item.found,
+            "override": item.override or None,
+        }
+        for item in plan.limits
+    ]
+    totals = _event("change_summary", "info", summary(plan), at, changes=counts, digest=plan.digest, limits=limits)
     return [*(diagnostic_event(found, at) for found in plan.diagnostics), *changes, totals]
 
 

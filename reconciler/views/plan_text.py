@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 
 from reconciler.model.changes import Action, FieldChange, Kind, Progress
 from reconciler.model.diagnostics import errors
-from reconciler.model.limits import Level
-from reconciler.model.money import total
+from reconciler.model.limits import Level, Limit
+from reconciler.model.money import dollars, total
 from reconciler.model.plan import NoChange, Plan
 from reconciler.views.diagnostics import diagnostic_lines
 from reconciler.views.paint import Paint, joined, wrapped
@@ -51,7 +51,7 @@ def plan_text(plan: Plan, paint: Paint, width: int | None = None, *, quiet: bool
     lines.append(paint(summary(plan), "bold"))
     if plan.samples:
         lines.append(f"{_count(plan.samples, 'sample')} to buy, estimated cost: {cost_words(plan)}.")
-    lines += _limits(plan, paint)
+    lines += _limits(plan, paint, quiet)
     return joined([*before, *_fitting(lines, width)])
 
 
@@ -78,12 +78,37 @@ def cost_words(plan: Plan) -> str:
     return f"unknown for {count:,} of {len(buying):,} runs, {known} for the others"
 
 
-def _limits(plan: Plan, paint: Paint) -> Iterator[str]:
-    for item in plan.limits:
+def _limits(plan: Plan, paint: Paint, quiet: bool) -> Iterator[str]:
+    """What is exceeded, a line each (of advisory limits the warnings tell); in one line what is kept, where anything is
+    to be done.
+    """
+    for item in plan.exceeded:
         name, level = item.limit.name, item.limit.level
-        if not item.passed and level is not Level.ADVISORY:
+        if item.override:
+            yield paint(f"Limit {name} ({level}) is exceeded: {item.found}; overridden: {item.override}", "yellow")
+        else:
             way = f"; it needs --override {name} --reason TEXT" if level is Level.SOFT else ""
             yield paint(f"Limit {name} ({level}) forbids it: {item.found}{way}.", "red")
+    kept = [_kept(item.limit, plan) for item in plan.limits if item.passed]
+    if kept and plan.has_changes and not quiet:
+        yield f"Limits: {', '.join(kept)}: kept."
+
+
+def _kept(limit: Limit, plan: Plan) -> str:
+    """What a plan takes of a limit, in few words."""
+    if isinstance(limit.value, tuple):
+        which = "allowed" if limit.name == "allowed_models" else "denied"
+        return f"{_count(len(limit.value), 'pattern')} of {which} models"
+    match limit.name:
+        case "max_new_runs":
+            return f"{sum(1 for action in plan.actions if action.buys):,} of {limit.value:,} new runs"
+        case "max_new_samples":
+            return f"{plan.samples:,} of {limit.value:,} new samples"
+        case "max_cost_usd":  # an unknown cost does not keep it
+            return f"{f'≈ {dollars(plan.cost.usd)}' if plan.cost else dollars(0.0)} of {dollars(limit.value)}"
+        case _:
+            stopped = sum(1 for action in plan.actions if action.stops and not action.deposed)
+            return f"{stopped:,} of {limit.value:,} to cancel or delete"
 
 
 def summary(plan: Plan) -> str:

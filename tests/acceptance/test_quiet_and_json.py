@@ -9,10 +9,13 @@ import pytest
 
 from tests.acceptance.project import Done, Project, run
 from tests.service import FakeService
+from tests.views.schemas import problems
 
 
 def stream(done: Done) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [said for item in told for said in problems("event", item, closed=True)] == []
+    return told
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,7 @@ def test_a_plan_that_can_not_be_made(project: Project, declared: str, args: tupl
     project.declare(declared)
     said = json.loads(project.expect(1, "plan", "--json", *args).stdout)
     assert said["errored"] is True
+    assert problems("plan", said, closed=True) == []
     (found,) = said["diagnostics"]
     assert (found["severity"], words in json.dumps(found)) == ("error", True)
     first, *_, last = stream(project.apply("--json", *args, code=1))

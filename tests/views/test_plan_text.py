@@ -12,6 +12,7 @@ from reconciler.model.address import Address
 from reconciler.model.changes import FieldChange, Kind, Progress, StatusClass
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.limits import Level, Limit, LimitResult
+from reconciler.model.money import Estimate
 from reconciler.model.plan import Drift, Plan, Unmet
 from reconciler.model.request import Lifecycle, SecretRef
 from reconciler.views.paint import Paint, printable, visible_length, wrapped
@@ -236,6 +237,62 @@ def test_limits_and_waves_are_told() -> None:
     assert "  Wave 2, each once what it depends on has SUCCEEDED:\n  + create run.b" in text
     assert "      waits for run.a\n" in text
     assert "Limit max_new_runs (soft) forbids it: 2 new runs, 1 are allowed; it needs --override" in text
+
+
+def kept(name: str, value: int | float | tuple[str, ...]) -> LimitResult:
+    return LimitResult(Limit(name, value), True, "words")
+
+
+@pytest.mark.parametrize(
+    ("limits", "line"),
+    [
+        ([kept("max_new_runs", 5000)], "Limits: 3 of 5,000 new runs: kept."),
+        (
+            [kept("max_new_samples", 100_000), kept("max_cancel", 5)],
+            "Limits: 30 of 100,000 new samples, 2 of 5 to cancel or delete: kept.",
+        ),
+        ([kept("max_cost_usd", 250.0)], "Limits: ≈ $4.50 of $250.00: kept."),
+        (
+            [kept("allowed_models", ("a/*",)), kept("deny_models", ("b", "c"))],
+            "Limits: 1 pattern of allowed models, 2 patterns of denied models: kept.",
+        ),
+        (
+            [LimitResult(Limit("max_new_runs", 1, Level.ADVISORY), False, "told above"), kept("max_cancel", 5)],
+            "Limits: 2 of 5 to cancel or delete: kept.",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_limits_that_are_kept_are_told_in_one_line(limits: list[LimitResult], line: str) -> None:
+    bought = [action(name=name, estimate=Estimate(1.5, 3, "the same model")) for name in "abc"]
+    stopped = [
+        action(Kind.CANCEL, "d", "r1"),
+        action(Kind.DELETE, "e", "r2"),
+        action(Kind.CANCEL, "f", "r3", deposed=True),
+    ]
+    made = plan(*bought, *stopped, limits=tuple(limits))
+    assert plan_text(made, PLAIN).splitlines()[-1] == line
+    assert "Limit" not in plan_text(made, PLAIN, quiet=True)
+
+
+def test_limits_are_not_told_where_there_is_nothing_to_do() -> None:
+    assert plan_text(plan(unchanged=(unchanged("a"),), limits=(kept("max_new_runs", 5),)), PLAIN).splitlines() == [
+        "No changes. 1 run is as declared."
+    ]
+
+
+def test_nothing_bought_is_no_unknown_cost() -> None:
+    made = plan(action(Kind.CANCEL, "a", "r1"), limits=(kept("max_cost_usd", 1.0),))
+    assert "Limits: $0.00 of $1.00: kept.\n" in plan_text(made, PLAIN)
+
+
+def test_the_reason_of_an_override_is_told() -> None:
+    soft = LimitResult(Limit("max_new_runs", 1, Level.SOFT), False, "2 new runs, 1 are allowed", "agreed with Ada")
+    text = plan_text(plan(action(), limits=(soft,)), PLAIN)
+    assert text.splitlines()[-1] == (
+        "Limit max_new_runs (soft) is exceeded: 2 new runs, 1 are allowed; overridden: agreed with Ada"
+    )
+    assert "forbids" not in text
 
 
 def test_an_address_that_is_too_long_is_broken_after_commas() -> None:
