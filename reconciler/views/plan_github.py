@@ -15,7 +15,7 @@ from reconciler.model.limits import Level, LimitResult
 from reconciler.model.plan import Plan
 from reconciler.views.paint import one_line
 from reconciler.views.places import in_repository
-from reconciler.views.plan_text import fate
+from reconciler.views.plan_text import counted, fate
 
 MOST = 10  # of each level GitHub shows ten a step, and drops the others without a word
 _LONGEST = 1_000  # characters of one line of a message: a runner cuts off what is over 4,096 in all
@@ -96,7 +96,7 @@ def _actions(actions: Iterable[Action], level: str) -> Iterator[_Annotation]:
 def _group(group: Sequence[Action], level: str) -> _Annotation:
     first, samples = group[0], sum(action.after.samples for action in group if action.buys and action.after)
     said = [first.reason]
-    said += [f"{samples:,} sample{'' if samples == 1 else 's'} to buy"] if samples else []
+    said += [f"{counted(samples, 'sample')} to buy"] if samples else []
     said += ["this branch did not cause it"] if first.foreign else []
     if len(group) == 1:
         title, lines = f"{first.kind} {first.address}", ["; ".join([*said, *_fate(first)])]
@@ -116,7 +116,7 @@ def _commands(found: Sequence[_Annotation], folder: str, most: int) -> list[str]
     lines = [_command(item, folder) for item in found[:most]]
     left = Counter(item.level for item in found[most:])
     if left:
-        words = [f"{count:,} {level}{'' if count == 1 else 's'}" for level, count in left.items()]
+        words = [counted(count, level) for level, count in left.items()]
         lines.append(f"Not shown here, but in the plan: {', '.join(words)}.")
     return lines
 

@@ -50,7 +50,7 @@ def plan_text(plan: Plan, paint: Paint, width: int | None = None, *, quiet: bool
         lines += [*body, ""]
     lines.append(paint(summary(plan), "bold"))
     if plan.samples:
-        lines.append(f"{_count(plan.samples, 'sample')} to buy, estimated cost: {cost_words(plan)}.")
+        lines.append(f"{counted(plan.samples, 'sample')} to buy, estimated cost: {cost_words(plan)}.")
     lines += _limits(plan, paint, quiet)
     return joined([*before, *_fitting(lines, width)])
 
@@ -98,7 +98,7 @@ def _kept(limit: Limit, plan: Plan) -> str:
     """What a plan takes of a limit, in few words."""
     if isinstance(limit.value, tuple):
         which = "allowed" if limit.name == "allowed_models" else "denied"
-        return f"{_count(len(limit.value), 'pattern')} of {which} models"
+        return f"{counted(len(limit.value), 'pattern')} of {which} models"
     match limit.name:
         case "max_new_runs":
             return f"{sum(1 for action in plan.actions if action.buys):,} of {limit.value:,} new runs"
@@ -115,9 +115,9 @@ def summary(plan: Plan) -> str:
     """The one line that scripts and people look for; zero counts are left out."""
     unchanged, unmet = len(plan.unchanged), len(plan.unmet)
     if plan.mode == "refresh-only":
-        return f"Drift: {_count(len(plan.drift), 'run')}." if plan.drift else "No drift."
+        return f"Drift: {counted(len(plan.drift), 'run')}." if plan.drift else "No drift."
     if not plan.has_changes:
-        declared = f"No changes. {_count(unchanged, 'run')} {'is' if unchanged == 1 else 'are'} as declared"
+        declared = f"No changes. {counted(unchanged, 'run')} {'is' if unchanged == 1 else 'are'} as declared"
         return f"{declared}, {unmet:,} {'is' if unmet == 1 else 'are'} unmet." if unmet else f"{declared}."
     parts = [f"{count:,} to {kind}" for kind, count in plan.counts().items() if count]
     parts += [f"{unchanged:,} unchanged"] if unchanged else []
@@ -163,7 +163,7 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
 
 def fate(action: Action, subject: Progress) -> str:
     """What becomes of the run that an action concerns."""
-    run = f"run {subject.run_id} ({_progress(subject)})"
+    run = f"run {subject.run_id} ({progress_words(subject)})"
     match action.kind:
         case Kind.REPLACE | Kind.REUSE | Kind.IMPORT if action.stops:
             return f"{run} is cancelled once its successor is certain"
@@ -195,14 +195,15 @@ def _working(unchanged: Iterable[NoChange], paint: Paint) -> list[str]:
     """Runs that are as declared and at work: the first ones by name."""
     working = [(item.address, item.progress) for item in unchanged if item.progress and _works(item.progress)]
     said = [
-        f"    {paint('working', 'dim')} {address}  run {progress.run_id}: {_progress(progress)}"
+        f"    {paint('working', 'dim')} {address}  run {progress.run_id}: {progress_words(progress)}"
         for address, progress in working[:_WORKING]
     ]
     more = len(working) - len(said)
     return [*said, f"    … and {more:,} more at work"] if more else said
 
 
-def _progress(progress: Progress) -> str:
+def progress_words(progress: Progress) -> str:
+    """``PROCESSING, 62,000 of 200,000 samples``."""
     if progress.samples_completed is None:
         return progress.status
     of = f" of {progress.samples:,}" if progress.samples else ""
@@ -222,5 +223,6 @@ def _shown(value: object) -> str:
     return "unset" if value is None else str(value)
 
 
-def _count(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """``1,200 runs``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
