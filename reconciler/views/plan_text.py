@@ -26,7 +26,7 @@ SIGNS = {
     Kind.MOVE: ("  ~", "cyan"),
     Kind.IMPORT: ("  ~", "cyan"),
 }
-_ORIGINS = {"reported": " (as reported)", "unknown": " (not known)", "recorded": " (as recorded)"}
+ORIGINS = {"reported": " (as reported)", "unknown": " (not known)", "recorded": " (as recorded)"}
 _WARNINGS = 10
 _WORKING = 10  # runs at work by name; more are counted
 _NAMED = 3  # what a purchase waits for, by name
@@ -50,7 +50,7 @@ def plan_text(plan: Plan, paint: Paint, width: int | None = None, *, quiet: bool
         lines += [*body, ""]
     lines.append(paint(summary(plan), "bold"))
     if plan.samples:
-        lines.append(f"{_count(plan.samples, 'sample')} to buy, estimated cost: {cost_words(plan)}.")
+        lines.append(f"{counted(plan.samples, 'sample')} to buy, estimated cost: {cost_words(plan)}.")
     lines += _limits(plan, paint)
     return joined([*before, *_fitting(lines, width)])
 
@@ -90,9 +90,9 @@ def summary(plan: Plan) -> str:
     """The one line that scripts and people look for; zero counts are left out."""
     unchanged, unmet = len(plan.unchanged), len(plan.unmet)
     if plan.mode == "refresh-only":
-        return f"Drift: {_count(len(plan.drift), 'run')}." if plan.drift else "No drift."
+        return f"Drift: {counted(len(plan.drift), 'run')}." if plan.drift else "No drift."
     if not plan.has_changes:
-        declared = f"No changes. {_count(unchanged, 'run')} {'is' if unchanged == 1 else 'are'} as declared"
+        declared = f"No changes. {counted(unchanged, 'run')} {'is' if unchanged == 1 else 'are'} as declared"
         return f"{declared}, {unmet:,} {'is' if unmet == 1 else 'are'} unmet." if unmet else f"{declared}."
     parts = [f"{count:,} to {kind}" for kind, count in plan.counts().items() if count]
     parts += [f"{unchanged:,} unchanged"] if unchanged else []
@@ -116,27 +116,28 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
     title = paint(f"{sign} {action.kind} {action.address}", colour)
     yield f"{title}{subject}  {action.reason}{where}"
     if action.depends_on:
-        yield f"      waits for {_dependencies(action.depends_on)}"
+        yield f"      waits for {dependencies(action.depends_on)}"
     if action.kind in (Kind.CREATE, Kind.RETRY) and action.after:
         for name, value in action.after.fields:
             origin = " (as before)" if action.kind is Kind.RETRY else " (the newest)"
             inferred = origin if name in action.inferred else ""
-            yield f"      {name}: {_shown(value)}{inferred}"
+            yield f"      {name}: {shown(value)}{inferred}"
         yield from (f"      {name}: (secret, from {ref})" for name, ref in action.secrets)
     yield from (f"      {_change(change)}" for change in action.changes)
     if action.kind is Kind.UPDATE and action.lifecycle and action.lifecycle_before:
         before = asdict(action.lifecycle_before)
         for name, value in asdict(action.lifecycle).items():
             if before[name] != value:
-                yield f"      lifecycle.{name}: {_shown(before[name])} → {_shown(value)}"
+                yield f"      lifecycle.{name}: {shown(before[name])} → {shown(value)}"
     if action.estimate is not None:
         yield f"      estimated cost: {action.estimate}"
     if action.subject and not action.deposed and action.kind not in (Kind.RETRY, Kind.UPDATE, Kind.MOVE):
-        yield f"      {_fate(action, action.subject)}"
+        yield f"      {fate(action, action.subject)}"
 
 
-def _fate(action: Action, subject: Progress) -> str:
-    run = f"run {subject.run_id} ({_progress(subject)})"
+def fate(action: Action, subject: Progress) -> str:
+    """What becomes of the run that an action concerns."""
+    run = f"run {subject.run_id} ({progress_words(subject)})"
     match action.kind:
         case Kind.REPLACE | Kind.REUSE | Kind.IMPORT if action.stops:
             return f"{run} is cancelled once its successor is certain"
@@ -154,7 +155,7 @@ def _works(progress: Progress) -> bool:
     return progress.status not in ("SUCCEEDED", "FAILED", "CANCELED")
 
 
-def _dependencies(addresses: Iterable[str]) -> str:
+def dependencies(addresses: Iterable[str]) -> str:
     """What a purchase waits for: several instances of a declaration are counted."""
     names: dict[str, list[str]] = {}
     for address in addresses:
@@ -168,14 +169,15 @@ def _working(unchanged: Iterable[NoChange], paint: Paint) -> list[str]:
     """Runs that are as declared and at work: the first ones by name."""
     working = [(item.address, item.progress) for item in unchanged if item.progress and _works(item.progress)]
     said = [
-        f"    {paint('working', 'dim')} {address}  run {progress.run_id}: {_progress(progress)}"
+        f"    {paint('working', 'dim')} {address}  run {progress.run_id}: {progress_words(progress)}"
         for address, progress in working[:_WORKING]
     ]
     more = len(working) - len(said)
     return [*said, f"    … and {more:,} more at work"] if more else said
 
 
-def _progress(progress: Progress) -> str:
+def progress_words(progress: Progress) -> str:
+    """``PROCESSING, 62,000 of 200,000 samples``."""
     if progress.samples_completed is None:
         return progress.status
     of = f" of {progress.samples:,}" if progress.samples else ""
@@ -183,17 +185,19 @@ def _progress(progress: Progress) -> str:
 
 
 def _change(change: FieldChange) -> str:
-    origin = _ORIGINS.get(change.origin, "")
-    return f"{change.field}: {_shown(change.before)}{origin} → {_shown(change.after)}"
+    origin = ORIGINS.get(change.origin, "")
+    return f"{change.field}: {shown(change.before)}{origin} → {shown(change.after)}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A field's value as people read it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_shown, value))}]"
+        return f"[{', '.join(map(shown, value))}]"
     return "unset" if value is None else str(value)
 
 
-def _count(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """``1,200 runs``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
