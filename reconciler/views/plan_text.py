@@ -26,7 +26,7 @@ SIGNS = {
     Kind.MOVE: ("  ~", "cyan"),
     Kind.IMPORT: ("  ~", "cyan"),
 }
-_ORIGINS = {"reported": " (as reported)", "unknown": " (not known)", "recorded": " (as recorded)"}
+ORIGINS = {"reported": " (as reported)", "unknown": " (not known)", "recorded": " (as recorded)"}
 _WARNINGS = 10
 _WORKING = 10  # runs at work by name; more are counted
 _NAMED = 3  # what a purchase waits for, by name
@@ -142,19 +142,19 @@ def _action(action: Action, paint: Paint) -> Iterator[str]:
     foreign = "  [not caused by this branch]" if action.foreign else ""
     yield f"{title}{subject}  {action.reason}{where}{foreign}"
     if action.depends_on:
-        yield f"      waits for {_dependencies(action.depends_on)}"
+        yield f"      waits for {dependencies(action.depends_on)}"
     if action.kind in (Kind.CREATE, Kind.RETRY) and action.after:
         for name, value in action.after.fields:
             origin = " (as before)" if action.kind is Kind.RETRY else " (the newest)"
             inferred = origin if name in action.inferred else ""
-            yield f"      {name}: {_shown(value)}{inferred}"
+            yield f"      {name}: {shown(value)}{inferred}"
         yield from (f"      {name}: (secret, from {ref})" for name, ref in action.secrets)
     yield from (f"      {_change(change)}" for change in action.changes)
     if action.kind is Kind.UPDATE and action.lifecycle and action.lifecycle_before:
         before = asdict(action.lifecycle_before)
         for name, value in asdict(action.lifecycle).items():
             if before[name] != value:
-                yield f"      lifecycle.{name}: {_shown(before[name])} → {_shown(value)}"
+                yield f"      lifecycle.{name}: {shown(before[name])} → {shown(value)}"
     if action.estimate is not None:
         yield f"      estimated cost: {action.estimate}"
     if action.subject and not action.deposed and action.kind not in (Kind.RETRY, Kind.UPDATE, Kind.MOVE):
@@ -181,7 +181,7 @@ def _works(progress: Progress) -> bool:
     return progress.status not in ("SUCCEEDED", "FAILED", "CANCELED")
 
 
-def _dependencies(addresses: Iterable[str]) -> str:
+def dependencies(addresses: Iterable[str]) -> str:
     """What a purchase waits for: several instances of a declaration are counted."""
     names: dict[str, list[str]] = {}
     for address in addresses:
@@ -211,15 +211,16 @@ def progress_words(progress: Progress) -> str:
 
 
 def _change(change: FieldChange) -> str:
-    origin = _ORIGINS.get(change.origin, "")
-    return f"{change.field}: {_shown(change.before)}{origin} → {_shown(change.after)}"
+    origin = ORIGINS.get(change.origin, "")
+    return f"{change.field}: {shown(change.before)}{origin} → {shown(change.after)}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A field's value as people read it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_shown, value))}]"
+        return f"[{', '.join(map(shown, value))}]"
     return "unset" if value is None else str(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from reconciler.model.run import moment
 
@@ -12,6 +12,15 @@ def local(at: str | None) -> str:
     """``2026-01-31 13:00:05 UTC+01:00``, of a recorded time; what is none comes back as it is, None as ``-``."""
     made = _local(at)
     return (at or "-") if made is None else f"{made:%Y-%m-%d %H:%M:%S} {_zone(made)}"
+
+
+def utc(at: str) -> str:
+    """``2026-01-31 12:00:05 UTC``: for what people in many zones read; what is no time comes back as it is."""
+    seconds = moment(at)
+    try:
+        return at if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return at
 
 
 class Clock:
