@@ -135,7 +135,7 @@ def format_options(command: _Command) -> _Command:
     for decorate in (
         click.option(
             "--max-bytes",
-            type=click.IntRange(min=2_000),
+            type=click.IntRange(min=1_500),  # views.plan_markdown.MINIMUM_BYTES, which help does not import
             default=65_000,
             show_default=True,
             metavar="N",
