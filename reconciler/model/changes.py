@@ -83,6 +83,7 @@ class Progress:
     status: str
     samples_completed: int | None = None
     samples: int | None = None
+    cost: float | None = None  # US dollars that are spent, where the service says
 
 
 @dataclass(frozen=True, slots=True)

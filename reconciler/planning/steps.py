@@ -190,4 +190,5 @@ def progress(attempt: AttemptRecord | None, samples: int | None = None) -> Progr
     if attempt is None or attempt.run_id is None:
         return None
     asked = samples or sent_request(attempt).samples or None
-    return Progress(attempt.run_id, attempt.status or "PENDING", attempt.samples_completed, asked)
+    status, cost = attempt.status or "PENDING", attempt.total_cost or None
+    return Progress(attempt.run_id, status, attempt.samples_completed, asked, cost)

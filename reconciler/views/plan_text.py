@@ -203,11 +203,12 @@ def _working(unchanged: Iterable[NoChange], paint: Paint) -> list[str]:
 
 
 def progress_words(progress: Progress) -> str:
-    """``PROCESSING, 62,000 of 200,000 samples``."""
+    """``PROCESSING, 62,000 of 200,000 samples, $31.00 spent``."""
+    spent = "" if progress.cost is None else f", {dollars(progress.cost)} spent"
     if progress.samples_completed is None:
-        return progress.status
+        return f"{progress.status}{spent}"
     of = f" of {progress.samples:,}" if progress.samples else ""
-    return f"{progress.status}, {progress.samples_completed:,}{of} samples"
+    return f"{progress.status}, {progress.samples_completed:,}{of} samples{spent}"
 
 
 def _change(change: FieldChange) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -109,6 +110,8 @@ class Scene:
             if name in line and f"--out {name}" not in line and not (self.project.root / name).exists():
                 code, shown = self.type(f"reconciler {made}", fresh=False)
                 assert code == 0, shown
+        if "$DIGEST" in line:
+            self.stands_for['"$DIGEST"'] = json.loads(self.project.expect(0, "plan", "--json").stdout)["digest"]
         for text, meant in self.stands_for.items():
             line = line.replace(text, meant)
         root, env = self.project.root, self.project.environment() | {"TERM": "xterm", "COLUMNS": "120"}
@@ -146,6 +149,20 @@ class Scene:
 
 def _declared(scene: Scene) -> None:
     scene.declare()
+
+
+def _in_git(scene: Scene) -> None:
+    """A branch that declares one run more than main."""
+    scene.declare()
+    root = scene.project.root
+    scene.project.write(".gitignore", ".reconciler/\n")
+    for words in (
+        "init --quiet --initial-branch main", "add --all", "commit --quiet --message main",
+        "update-ref refs/remotes/origin/main HEAD",
+    ):  # fmt: skip
+        who = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", root, *who, *words.split()], check=True, capture_output=True)
+    scene.project.write("runs/branch.toml", run("branch", 77))
 
 
 def bought(scene: Scene) -> None:
@@ -201,7 +218,7 @@ def _to_be_moved(scene: Scene) -> None:
 
 SCENES: Mapping[str, Callable[[Scene], None]] = {
     "reconciler init": _empty,
-    "reconciler plan": _declared,
+    "reconciler plan": _in_git,
     "reconciler apply": _declared,
     "reconciler import": _state_lost,
     "reconciler resolve": _one_unknown_one_absent,

@@ -126,7 +126,7 @@ def test_what_is_unchanged_is_a_no_op_with_its_run() -> None:
     assert set(found) >= ENTRY
     assert found["change"]["actions"] == ["no-op"]
     assert found["change"]["before"] == found["change"]["after"]
-    assert found["run"] == {"run_id": "r1", "status": "PROCESSING", "samples_completed": 3, "samples": 10}
+    assert found["run"] == {"run_id": "r1", "status": "PROCESSING", "samples_completed": 3, "samples": 10, "cost": None}
 
 
 def test_unmet_drift_and_diagnostics() -> None:
