@@ -49,12 +49,12 @@ class Final:
 
 
 FINAL = [
-    Final("whoami", 401, ("not accepted",)),
-    Final("list", 401, ("not accepted", "not today")),
+    Final("whoami", 401, ("_TOKEN is wrong",)),
+    Final("list", 401, ("_TOKEN is wrong", "not today")),
     Final("list", 403, ("read the comments",)),
     Final("list", 404, ("read the comments",)),
     Final("list", 301, ("--repository",)),
-    Final("post", 401, ("not accepted",)),
+    Final("post", 401, ("_TOKEN is wrong",)),
     Final("post", 403, ("comment on",)),
     Final("post", 404, ("comment on",)),
     Final("post", 422, ("HTTP 422", "not today")),
