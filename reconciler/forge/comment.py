@@ -74,7 +74,7 @@ class Forge:
             what = f"environment {environment!r}" if environment else "the default environment"
             raise ForgeError(
                 f"There is no plan comment on {self._request} by {self._us()} for {what} and {_folder(folder)}: "
-                "nothing says what was reviewed. Look at --env, --folder and --author, or give `apply` the digest itself."
+                "nothing says what was reviewed. Look at --env, --folder, --author, or give `apply` the digest itself."
             )
         marker = Marker.read(found.body)
         if marker is None or not _DIGEST.fullmatch(marker.digest):
