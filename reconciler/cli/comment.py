@@ -54,7 +54,8 @@ def comment(
     project access token with the scope `api`. Which pull request is meant, CI says. No project is needed.
 
     With --digest, the digest of the plan that was reviewed is printed, for `apply --expect-digest`: that of --env, and
-    of the pull request which the commit was merged by.
+    of the pull request which the commit was merged by. Whoever may change the workflow may write as its token, so have
+    its files reviewed as well.
 
     \b
     Examples:

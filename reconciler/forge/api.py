@@ -73,6 +73,10 @@ class Api(Protocol):
         """What the token has to be allowed, and who gives that."""
 
     @property
+    def secret(self) -> str:
+        """The variable that holds the token."""
+
+    @property
     def nameless(self) -> str | None:
         """Who writes where the token may not ask for its own name."""
 

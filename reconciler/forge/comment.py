@@ -71,10 +71,10 @@ class Forge:
         """The plan's digest in our newest comment for an environment and a folder. Raises ForgeError."""
         found = self._newest(environment, folder)
         if found is None:
-            what = f"environment {environment!r}" if environment else "no environment"
+            what = f"environment {environment!r}" if environment else "the default environment"
             raise ForgeError(
-                f"{self._request} has no plan comment by {self._us()} for {what} and {_folder(folder)}: nothing says "
-                "what was reviewed. Look at --env, --folder and --author, or give apply --expect-digest the digest."
+                f"There is no plan comment on {self._request} by {self._us()} for {what} and {_folder(folder)}: "
+                "nothing says what was reviewed. Look at --env, --folder, --author, or give `apply` the digest itself."
             )
         marker = Marker.read(found.body)
         if marker is None or not _DIGEST.fullmatch(marker.digest):
@@ -244,9 +244,9 @@ class Forge:
         if 300 <= status < 400:
             way = "Redirects are not followed with the token: has the repository a new name? Say it with --repository"
         elif status == 401:
-            way = "The token is not accepted: it is wrong, expired or revoked"
+            way = f"The token in {self._api.secret} is wrong, expired or revoked"
         elif status in (403, 404):
-            way = f"Is it there? Else {self._api.needs}"
+            way = f"If it is there, {self._api.needs}"
         else:
             way = "Nothing was changed by this call"
         told = f" and says: {words}" if words else ""

@@ -19,6 +19,7 @@ class GitHub:
     name = "GitHub"
     noun = "pull request"
     longest = 65_536
+    secret = "GITHUB_TOKEN"
     needs = (
         "the workflow needs `permissions: pull-requests: write` (`read` for --digest). For a pull request from a "
         "fork the token may only read: write the plan into the step summary there (GITHUB_STEP_SUMMARY)"

@@ -18,6 +18,7 @@ class GitLab:
     name = "GitLab"
     noun = "merge request"
     longest = 1_000_000
+    secret = "GITLAB_TOKEN"
     needs = (
         "the token needs the `api` scope and at least the role of a Reporter; a project access token in a masked CI/CD "
         "variable does. A pipeline of a fork has no such variable: the plan is in the job's output there"

@@ -17,7 +17,6 @@ from reconciler.forge.gitlab import GitLab
 from reconciler.forge.transport import Token
 from reconciler.model.errors import UsageError
 
-PROVIDERS: Final = ("github", "gitlab")
 _REPOSITORY: Final = re.compile(r"(?!\.{1,2}/)[\w.-]+/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 _PROJECT: Final = re.compile(r"[1-9][0-9]*|[\w.-]+(/[\w.-]+)+", re.ASCII)
 _COMMIT: Final = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")

@@ -47,7 +47,7 @@ class Marker:
         found = _LINE.match(body)
         try:
             values = json.loads(found[1]) if found else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(values, dict) or values.get("schema") != SCHEMA or set(values) != set(cls.__slots__):
             return None

@@ -24,6 +24,7 @@ from tests.acceptance.project import TIMEOUT, Project, run
 from tests.acceptance.terminal import answered, terminal
 from tests.docs.commands import commands
 from tests.emulator.api import Api
+from tests.forge.fake import GITHUB, GITLAB, FakeForge, comment_text
 
 _BLOCK = re.compile(r"^ *Examples?:\n((?: +reconciler .*\n?)+)", re.MULTILINE)
 _ADDRESS = re.compile(r"""run\.([A-Za-z_][\w-]*|\*)(?:\["([^"]+)"\]|(\[\*\]))?""")
@@ -216,6 +217,14 @@ def _to_be_moved(scene: Scene) -> None:
     scene.buy("--no-wait")
 
 
+def _reviewed(scene: Scene) -> None:
+    (scene.project.root / "plan.md").write_text(comment_text())
+    for kind in (GITHUB, GITLAB):
+        forge = scene.open.enter_context(FakeForge(kind))
+        forge.write(comment_text(environment="staging"))
+        scene.project.env |= forge.environment()
+
+
 SCENES: Mapping[str, Callable[[Scene], None]] = {
     "reconciler init": _empty,
     "reconciler plan": _in_git,
@@ -223,6 +232,7 @@ SCENES: Mapping[str, Callable[[Scene], None]] = {
     "reconciler import": _state_lost,
     "reconciler resolve": _one_unknown_one_absent,
     "reconciler download": _finished,
+    "reconciler comment": _reviewed,
     "reconciler state pull": _pulled,
     "reconciler state push": _pulled,
     "reconciler state restore": _backed_up,
