@@ -14,6 +14,7 @@ from typing import Final
 
 from reconciler.views.paint import one_line
 
+EMPTY: Final = "(empty)"  # nothing at all could make a heading of the line above, or be no code span
 CAP: Final = 500  # characters of one text of others
 # Stands for what was left out of a long text until the comment is finished. A private character: none comes through
 # ``one_line``; and as long in UTF-8 as the … that takes its place.
@@ -28,7 +29,7 @@ _ITEM: Final = re.compile(r"\d+[.)]")  # would begin a list
 
 def code(text: str) -> str:
     """Text as it is, in a code span."""
-    return _span(_capped(one_line(text))) if text else "(empty)"
+    return _span(_capped(one_line(text))) if text else EMPTY
 
 
 def prose(text: str) -> str:
@@ -56,7 +57,7 @@ def prose(text: str) -> str:
         if after:
             close(after)
     close()
-    return " ".join(done)
+    return " ".join(done) or EMPTY
 
 
 def _plain(core: str) -> bool:
