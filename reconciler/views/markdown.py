@@ -130,7 +130,7 @@ class Part:
                 break
             used += size(item[1])
             kept.append(item)
-        if len(kept) == self.count and used <= room:
+        if len(kept) == self.count:
             return self._text(kept), True
         while kept and used + size(f"\n{self.hidden(len(kept))}\n") > room:
             used -= size(kept.pop()[1])

@@ -45,8 +45,8 @@ class Page(HTMLParser):
             self.bare += "\n"
 
     def handle_data(self, data: str) -> None:
-        if self.texts and self._open:
-            tag, text = self.texts[-1]
+        tag, text = self.texts[-1] if self.texts else ("", "")
+        if tag in self._open:
             self.texts[-1] = (tag, text + data)
         if "code" not in self._open:
             self.bare += data

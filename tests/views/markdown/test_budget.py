@@ -77,6 +77,14 @@ def test_what_is_destructive_is_never_left_out() -> None:
     assert some.text.count("> - **cancel**") == 300
 
 
+def test_bytes_are_counted_and_not_characters() -> None:
+    made = plan(*(replace(each, reason="まだ購入されていません") for each in many(Kind.CREATE, 200)))
+    for max_bytes in range(2_000, 12_000, 500):
+        comment = plan_markdown(made, max_bytes)
+        assert max_bytes - 400 < size(comment.text) <= max_bytes
+        assert len(comment.text) < size(comment.text)
+
+
 def kept(made: Plan) -> list[str]:
     """What a comment always has, and what it has only where it is complete."""
     text = plan_markdown(made, 10**6).text
