@@ -16,7 +16,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.model": (),
     "reconciler.git": (),
     "reconciler.clock": (),
-    "reconciler.dataframer": ("reconciler", "reconciler.model", "state.records", "state.rules", "state.writes"),
+    "reconciler.deadline": (),
+    "reconciler.dataframer": (
+        "reconciler", "reconciler.model", "reconciler.deadline", "state.records", "state.rules", "state.writes",
+    ),
     "reconciler.dataframer.emulator": ("reconciler.dataframer.emulator",),
     "reconciler.config": (
         "reconciler", "reconciler.model", "reconciler.dataframer.fields", "reconciler.dataframer.catalogue",
@@ -29,7 +32,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.downloading": (
         "reconciler", "reconciler.clock", "reconciler.model", "reconciler.dataframer", "state.records",
     ),
-    "reconciler.forge": ("reconciler", "reconciler.model"),
+    "reconciler.forge": ("reconciler", "reconciler.model", "reconciler.deadline"),
     "reconciler.outputs": EVERYTHING,
     "reconciler.views": (
         "reconciler", "reconciler.model", "reconciler.views", "state.records", "state.history",

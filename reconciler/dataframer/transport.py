@@ -1,8 +1,7 @@
 """One HTTP exchange with a hard total deadline, and the evidence whether bytes of the request left.
 
-No retries, no redirects, TLS verified. ``httpx`` limits each read, not the whole answer, so a server that drips a byte
-at a time could hold a call open; and the type of its exceptions does not tell whether the request was sent. Both are
-answered here: reads are cut at the deadline, and httpcore's ``trace`` extension tells when the first byte goes out.
+No retries, no redirects, TLS verified. The type of httpx's exceptions does not tell whether the request was sent:
+httpcore's ``trace`` extension tells when the first byte goes out.
 """
 
 from __future__ import annotations
@@ -17,17 +16,16 @@ from collections.abc import Callable, Iterable
 from json import dumps
 from typing import Any, Final, Protocol
 
-import httpcore
 import httpx
 
 from reconciler import __version__
 from reconciler.dataframer import wirelog
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
+from reconciler.deadline import DeadlineTransport, within
 
 MOST_BYTES = 2**20  # of an answer's body, once unpacked, where the caller names no other bound
 _SHORTEST_SECRET: Final = 8  # bytes; a shorter one may be a part of anything
 _CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
-_deadline = threading.local()  # .at: monotonic time at which this thread's exchange ends
 
 
 class Transport(Protocol):
@@ -86,7 +84,7 @@ class HttpTransport:
         # The environment's proxy, as every HTTP client takes it; but never for this machine itself, in the clear.
         direct = url.scheme == "http" or urllib.request.proxy_bypass(host)
         proxy = None if direct else urllib.request.getproxies().get(url.scheme)
-        return _DeadlineTransport(verify=self._ssl, proxy=proxy, limits=httpx.Limits(max_connections=1))
+        return DeadlineTransport(verify=self._ssl, proxy=proxy, limits=httpx.Limits(max_connections=1))
 
     def _client(self) -> httpx.Client:
         client: httpx.Client | None = getattr(self._local, "client", None)
@@ -133,17 +131,19 @@ class HttpTransport:
             sent = True
 
         started = time.monotonic()
-        _deadline.at = started + seconds
         try:
-            with self._client().stream(
-                method,
-                self._base_url + path,
-                params=query,
-                json=json,
-                headers={**(headers or {}), "authorization": f"Bearer {self._api_key()}"},
-                timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
-                extensions={"trace": trace},
-            ) as response:
+            with (
+                within(seconds),
+                self._client().stream(
+                    method,
+                    self._base_url + path,
+                    params=query,
+                    json=json,
+                    headers={**(headers or {}), "authorization": f"Bearer {self._api_key()}"},
+                    timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
+                    extensions={"trace": trace},
+                ) as response,
+            ):
                 body = self._without_secrets(_read(response, most_bytes))
             answered = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
@@ -155,8 +155,6 @@ class HttpTransport:
         except TRANSPORT_ERRORS as error:
             wirelog.failed(method, path, error, sent, time.monotonic() - started)
             return NoAnswer(sent, type(error).__name__, f"{str(error) or 'no details'} ({self._base_url})")
-        finally:
-            _deadline.at = None
 
     def conceal(self, secrets: Iterable[str]) -> None:
         """See :class:`Transport`."""
@@ -214,57 +212,3 @@ def _read(response: httpx.Response, most_bytes: int) -> bytes:
     if unpack is not None and parts and not unpack.eof:
         raise httpx.DecodingError("the packed answer ends too early")
     return b"".join(parts)
-
-
-class _DeadlineTransport(httpx.HTTPTransport):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # The pool takes a network backend only at its construction, which httpx does not expose.
-        self._pool._network_backend = _DeadlineBackend(self._pool._network_backend)
-
-
-def _left(timeout: float | None) -> float | None:
-    at: float | None = getattr(_deadline, "at", None)
-    if at is None:
-        return timeout
-    left = at - time.monotonic()
-    if left <= 0:
-        raise httpcore.ReadTimeout("the deadline of the whole exchange has passed")
-    return left if timeout is None else min(timeout, left)
-
-
-class _DeadlineBackend(httpcore.NetworkBackend):
-    def __init__(self, inner: httpcore.NetworkBackend) -> None:
-        self._inner = inner
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._inner.connect_tcp(host, port, _left(timeout), local_address, socket_options))
-
-
-class _DeadlineStream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
-        self._inner = inner
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, timeout=_left(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, timeout=_left(timeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout)))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)

@@ -17,8 +17,8 @@ from typing import Final, Protocol
 import httpx
 
 from reconciler import __version__
+from reconciler.deadline import DeadlineTransport, within
 from reconciler.forge.api import Answer, Call
-from reconciler.forge.deadline import DeadlineTransport
 from reconciler.forge.pauses import BUDGET, MOST_LIMITED, TRIES, Clock, backoff, clock_time, limited
 from reconciler.model.errors import ForgeError, ForgeUnclear
 
@@ -146,15 +146,17 @@ class Wire:
 
     def _exchange(self, call: Call) -> Answer | NoAnswer:
         started = time.monotonic()
-        self._transport.until = started + _SECONDS
         try:
-            with self._client.stream(
-                call.method,
-                self._url + call.path,
-                params=list(call.query) or None,
-                json=call.json,
-                timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
-            ) as response:
+            with (
+                within(_SECONDS),
+                self._client.stream(
+                    call.method,
+                    self._url + call.path,
+                    params=list(call.query) or None,
+                    json=call.json,
+                    timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
+                ) as response,
+            ):
                 body = _read(response)
         except TRANSPORT_ERRORS as error:
             elapsed = (time.monotonic() - started) * 1000

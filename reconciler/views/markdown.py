@@ -14,10 +14,13 @@ from typing import Final
 
 from reconciler.views.paint import one_line
 
+EMPTY: Final = "(empty)"  # nothing at all could make a heading of the line above, or be no code span
 CAP: Final = 500  # characters of one text of others
 # Stands for what was left out of a long text until the comment is finished. A private character: none comes through
 # ``one_line``; and as long in UTF-8 as the … that takes its place.
 CUT: Final = "\ue000"
+_GLUE: Final = "\ue001"  # stands for a blank between backticks; another private character
+_QUOTED: Final = re.compile("`([a-z-](?:[^`]*[^` ])?)`")  # as messages name commands
 _TICKS: Final = re.compile("`+")
 _WORD: Final = re.compile(r"(\(?)(.*?)([,;:.?)]*)", re.DOTALL)
 # Letters, within them hyphens and apostrophes; numbers. No point within a word, no digit after a hyphen (GH-12).
@@ -28,11 +31,13 @@ _ITEM: Final = re.compile(r"\d+[.)]")  # would begin a list
 
 def code(text: str) -> str:
     """Text as it is, in a code span."""
-    return _span(_capped(one_line(text))) if text else "(empty)"
+    return _span(_capped(one_line(text))) if text else EMPTY
 
 
 def prose(text: str) -> str:
-    """Words as words, and whatever could do something in a code span. Runs of blanks become one."""
+    """Words as words, and whatever could do something in a code span, as is what stands between single backticks. Runs
+    of blanks become one.
+    """
     done: list[str] = []
     odd: list[str] = []  # words that go into one span
 
@@ -41,14 +46,17 @@ def prose(text: str) -> str:
             done.append(f"{_span(' '.join(odd))}{after}")
             odd.clear()
 
-    for number, word in enumerate(_capped(one_line(text)).split()):
+    glued = _QUOTED.sub(lambda quoted: quoted[0].replace(" ", _GLUE), _capped(one_line(text)))
+    for number, word in enumerate(glued.split()):
         found = _WORD.fullmatch(word)
         before, core, after = found.groups() if found else ("", word, "")
         if _plain(core) and not (number == 0 and _ITEM.fullmatch(word)):
             close()
             done.append(word)
             continue
-        if before:
+        quoted = _QUOTED.fullmatch(core)
+        core = (quoted[1] if quoted else core).replace(_GLUE, " ")
+        if before or quoted:
             close()
             done.append(f"{before}{_span(core)}{after}")
             continue
@@ -56,7 +64,7 @@ def prose(text: str) -> str:
         if after:
             close(after)
     close()
-    return " ".join(done)
+    return " ".join(done) or EMPTY
 
 
 def _plain(core: str) -> bool:
@@ -129,7 +137,7 @@ class Part:
                 break
             used += size(item[1])
             kept.append(item)
-        if len(kept) == self.count and used <= room:
+        if len(kept) == self.count:
             return self._text(kept), True
         while kept and used + size(f"\n{self.hidden(len(kept))}\n") > room:
             used -= size(kept.pop()[1])

@@ -11,7 +11,7 @@ from cmarkgfm.cmark import Options
 
 _VOID = {"br", "hr", "img", "input"}
 # What GitHub or GitLab would turn into a mention, a reference or a link outside of code.
-LIVE = re.compile(r"@\w|[#!~%&$]\w|www\.|://|\w@\w|GH-\d|\b[0-9a-f]{7,40}\b|\]\(", re.IGNORECASE)
+LIVE = re.compile(r"@\w|[#!$]\d|[~%&]\w|www\.|://|\w@\w|GH-\d|\b[0-9a-f]{7,40}\b|\]\(", re.IGNORECASE)
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Page(HTMLParser):
             self.bare += "\n"
 
     def handle_data(self, data: str) -> None:
-        if self.texts and self._open:
-            tag, text = self.texts[-1]
+        tag, text = self.texts[-1] if self.texts else ("", "")
+        if tag in self._open:
             self.texts[-1] = (tag, text + data)
         if "code" not in self._open:
             self.bare += data
