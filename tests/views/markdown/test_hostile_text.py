@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -79,7 +78,8 @@ def expected(evil: str) -> list[str]:
     return [seen] if len(evil) <= 400 else [seen[:200]]
 
 
-QUOTED = re.compile("`([a-z-](?:[^`]*[^` ])?)`")
+def unquoted(text: str) -> str:
+    return text.replace("`", "")
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -93,8 +93,8 @@ def test_it_is_there_word_for_word_and_does_nothing(place: str) -> None:
         assert LIVE.findall(page.bare) == [], evil
         seen = "\n".join(page.rows()).replace("a…", "a")
         if place != "commits":  # only its beginning is shown
-            # Of a reason, what is quoted is shown as code, without its quotes.
-            assert all(piece in seen or QUOTED.sub(r"\1", piece) in seen for piece in expected(evil)), (evil, seen)
+            # What a reason quotes is shown as code, without its quotes.
+            assert all(unquoted(piece) in unquoted(seen) for piece in expected(evil)), (evil, seen)
         cut = "…" in text.replace('--reason "…"', "")
         assert Marker.read(text) == replace(Marker.of(made, truncated=False), truncated=cut), evil
         assert CUT not in text
