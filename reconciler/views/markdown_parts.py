@@ -43,7 +43,8 @@ def destructive_row(action: Action, compared: bool) -> str:
         told = f"run {action.subject.run_id} ({progress_words(action.subject)}) is stopped; what it made stays"
     else:
         told = fate(action, action.subject)
-    spent = "; what it cost is spent" if action.kind is Kind.REPLACE and not action.stops else ""
+    unknown = action.subject.cost is None and action.kind is Kind.REPLACE and not action.stops
+    spent = "; what it cost is spent" if unknown else ""
     return f"{first};\n>   {prose(told)}{spent}\n"
 
 
