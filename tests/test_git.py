@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.git import Git, git_state, project_name
+from tests.git import git
 
 
 @pytest.mark.parametrize(
@@ -34,12 +35,6 @@ def test_without_git_it_is_that_of_the_folder(tmp_path: Path) -> None:
     assert project_name(folder) == "tickets"
     subprocess.run(["git", "init", "--quiet", folder], check=True)
     assert project_name(folder) == "tickets"
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def test_commit_branch_and_changes(tmp_path: Path) -> None:

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 import pytest
 
 from tests.acceptance.project import HEAD, Project, run, said
+from tests.git import git
 from tests.service import FakeService
 
 NO_SECRETS = {"DATAFRAMER_API_KEY": None}
 
 
-def git(project: Project, *arguments: str) -> str:
-    who = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", "-C", project.root, *who, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 def commit(project: Project, message: str) -> str:
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", message)
-    return git(project, "rev-parse", "HEAD")
+    git(project.root, "add", "--all")
+    git(project.root, "commit", "--quiet", "--message", message)
+    return git(project.root, "rev-parse", "HEAD")
 
 
 @pytest.fixture
 def main(project: Project) -> str:
     """``main`` declares runs a, b and c; the branch is checked out."""
-    git(project, "init", "--quiet", "--initial-branch", "main")
+    git(project.root, "init", "--quiet", "--initial-branch", "main")
     project.write(".gitignore", ".reconciler/\n")
     project.declare(run("a"), run("b", 11), run("c", 12, lifecycle={"max_attempts": 2}))
     made = commit(project, "three runs")
-    git(project, "checkout", "--quiet", "-b", "change")
+    git(project.root, "checkout", "--quiet", "-b", "change")
     return made
 
 
@@ -85,7 +79,7 @@ def test_moves_and_imports(project: Project, service: FakeService, main: str) ->
     project.declare(run("z"), run("b", 11), run("c", 12, lifecycle={"max_attempts": 2}), moved)
     assert causes(planned(project, "--base", "main")) == {"run.z": ("move", True)}
     commit(project, "moved")
-    git(project, "checkout", "--quiet", "-b", "next")
+    git(project.root, "checkout", "--quiet", "-b", "next")
     assert causes(planned(project, "--base", "change")) == {"run.z": ("move", False)}
 
 
@@ -131,8 +125,8 @@ def test_a_state_that_cannot_be_reached_is_none_in_a_fork(project: Project, main
 
 
 def test_a_base_without_a_project_or_with_errors(project: Project, main: str) -> None:
-    git(project, "rm", "--quiet", "--cached", "reconciler.toml")
-    git(project, "commit", "--quiet", "--message", "nothing here")
+    git(project.root, "rm", "--quiet", "--cached", "reconciler.toml")
+    git(project.root, "commit", "--quiet", "--message", "nothing here")
     text = project.expect(0, "plan", "--offline", "--base", "HEAD", env=NO_SECRETS).stdout
     assert "HEAD has no reconciler.toml here: everything is new." in text
     project.write("reconciler.toml", "[run.a]\nnumber_of_samples = -1\n")

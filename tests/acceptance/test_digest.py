@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from tests.acceptance.project import HEAD, Project, run, said
+from tests.git import git
 from tests.service import TICKETS, FakeService
 
 LIMITS = '\n[limits]\nmax_new_runs = 50\nmax_new_samples = { value = 100_000, level = "soft" }\n'
@@ -68,20 +68,15 @@ class Case:
         self.then(project, service)
 
 
-def git(project: Project, *arguments: str) -> None:
-    who = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", "-C", project.root, *who, *arguments], check=True, capture_output=True)
-
-
 def a_merge(project: Project, _: FakeService) -> None:
     project.write(".gitignore", ".reconciler/\n")
-    git(project, "init", "--quiet", "--initial-branch", "main")
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "one")
-    git(project, "checkout", "--quiet", "-b", "other")
-    git(project, "commit", "--quiet", "--allow-empty", "--message", "two")
-    git(project, "checkout", "--quiet", "main")
-    git(project, "merge", "--quiet", "--no-ff", "--message", "a merge", "other")
+    git(project.root, "init", "--quiet", "--initial-branch", "main")
+    git(project.root, "add", "--all")
+    git(project.root, "commit", "--quiet", "--message", "one")
+    git(project.root, "checkout", "--quiet", "-b", "other")
+    git(project.root, "commit", "--quiet", "--allow-empty", "--message", "two")
+    git(project.root, "checkout", "--quiet", "main")
+    git(project.root, "merge", "--quiet", "--no-ff", "--message", "a merge", "other")
 
 
 def another_machine(project: Project, _: FakeService) -> None:

@@ -5,7 +5,6 @@ that knows nothing but the repository, the database and the digest in the commen
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.acceptance.project import HEAD, Done, Project, run
 from tests.forge.fake import GITHUB, FakeForge
+from tests.git import git
 from tests.service import FakeService
 
 LIMITS = "\n[limits]\nmax_new_runs = 50\nmax_cancel = 5\n"
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.parametrize("project", ["postgres"], indirect=True)
 def forge() -> Iterator[FakeForge]:
     with FakeForge(GITHUB) as running:
         yield running
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 class Team:

@@ -25,6 +25,7 @@ from tests.acceptance.terminal import answered, terminal
 from tests.docs.commands import commands
 from tests.emulator.api import Api
 from tests.forge.fake import GITHUB, GITLAB, FakeForge, comment_text
+from tests.git import git
 
 _BLOCK = re.compile(r"^ *Examples?:\n((?: +reconciler .*\n?)+)", re.MULTILINE)
 _ADDRESS = re.compile(r"""run\.([A-Za-z_][\w-]*|\*)(?:\["([^"]+)"\]|(\[\*\]))?""")
@@ -161,8 +162,7 @@ def _in_git(scene: Scene) -> None:
         "init --quiet --initial-branch main", "add --all", "commit --quiet --message main",
         "update-ref refs/remotes/origin/main HEAD",
     ):  # fmt: skip
-        who = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", "-C", root, *who, *words.split()], check=True, capture_output=True)
+        git(root, *words.split())
     scene.project.write("runs/branch.toml", run("branch", 77))
 
 
