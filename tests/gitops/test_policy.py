@@ -116,6 +116,20 @@ def test_what_is_no_plan_does_not_pass(document: object) -> None:
     assert told(document)["deny"] == [RULES["no plan"][2]]
 
 
+def test_what_it_does_not_know_does_not_pass() -> None:
+    document = plan_json(plan(buy()))
+    document["resource_changes"][0]["action"] = "clone"
+    assert told(document)["deny"] == ['run.a: this policy does not know what "clone" does.']
+
+
+def test_it_knows_every_action() -> None:
+    words = {*Kind, "no-op"}
+    document = plan_json(plan(*(buy(name=f"n{number}") for number in range(len(words)))))
+    for change, word in zip(document["resource_changes"], sorted(words), strict=True):
+        change["action"] = word
+    assert [line for line in told(document)["deny"] if "does not know" in line] == []
+
+
 def test_warnings_forbid_nothing() -> None:
     found = told(plan_json(plan(buy(estimate=None))))
     assert found == {"deny": [], "warn": ["run.a: nothing is known of its cost yet."]}

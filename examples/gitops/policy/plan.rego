@@ -31,6 +31,15 @@ has_errors if {
 	diagnostic.severity == "error"
 }
 
+# A later version may do what nobody thought of here.
+known := {"create", "replace", "retry", "cancel", "forget", "delete", "reuse", "update", "move", "import", "no-op"}
+
+deny contains message if {
+	some change in input.resource_changes
+	not change.action in known
+	message := sprintf("%s: this policy does not know what \"%s\" does.", [change.address, change.action])
+}
+
 deny contains message if {
 	total := sum([change.change.after.number_of_samples |
 		some change in bought
