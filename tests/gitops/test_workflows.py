@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.limits import Level
 from reconciler.project import check_project
 from tests.docs.howto import problem
-from tests.gitops.scripts import EXAMPLE, GITLAB, WORKFLOWS, Script, commands, read, scripts, steps
+from tests.gitops.scripts import EXAMPLE, GITLAB, ROOT, WORKFLOWS, Script, commands, read, scripts, steps
 
 BIN = Path(sys.executable).parent
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b")
@@ -131,6 +131,12 @@ def test_a_pull_request_from_a_fork_gets_no_secret_and_another_one_is_planned_on
     assert fork["if"] == turned
 
 
+def test_the_plan_is_commented_whatever_else_is_wrong() -> None:
+    jobs, whole = read(EXAMPLE / ".github/workflows/plan.yml")["jobs"], read(GITLAB)
+    assert [name for name, job in jobs.items() if "needs" in job] == []
+    assert whole["plan"]["needs"] == whole["declarations"]["needs"] == []
+
+
 def test_two_applies_never_run_at_once() -> None:
     job = read(EXAMPLE / ".github/workflows/apply.yml")["jobs"]["apply"]
     assert job["concurrency"] == {"group": "apply-production", "cancel-in-progress": False, "queue": "max"}
@@ -192,3 +198,15 @@ def test_ci_installs_this_version() -> None:
     assert [line for line in lines if not line.startswith("#")] == [
         f"./wheels/reconciler-{__version__}-py3-none-any.whl[postgres]"
     ]
+
+
+@pytest.mark.parametrize("page", ["README.md", "policy/README.md"])
+def test_the_pages_of_the_example_name_what_there_is(page: str) -> None:
+    text = (EXAMPLE / page).read_text("utf-8")
+    named = re.findall(r"`((?:[\w.-]+/)*[\w.-]+(?:\.\w+|/))`", text)
+    left = {name for name in named if not any((at / name).exists() for at in (EXAMPLE, EXAMPLE / "policy", ROOT))}
+    workflows = {path.name for path in WORKFLOWS}
+    assert left - workflows - {"wheels/"} == set()
+    lines = [line for line in text.splitlines() if line.startswith("reconciler ")]
+    for words in (words for line in lines for words in commands(line)):
+        assert problem(words) == ""
