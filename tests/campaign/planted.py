@@ -87,7 +87,7 @@ _EVIDENCE = (
            "that the first byte left is not noticed"),
     Mutant("redirects-followed", _TRANSPORT, "follow_redirects=False", "follow_redirects=True",
            "the POST and the key follow a redirect"),
-    Mutant("no-total-deadline", _TRANSPORT, "with within(seconds), self", "with self",
+    Mutant("no-total-deadline", _TRANSPORT, "                within(seconds),\n", "",
            "a server that drips holds a POST open without end"),
     Mutant("called-off-but-sent", _TRANSPORT, "                before_first_byte()\n", "                pass\n",
            "nobody is asked before the first byte"),
