@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
-from functools import cache
-from typing import Any, Final
-
-from pydantic import TypeAdapter
+from typing import Final
 
 from reconciler.config.findings import Finding, check, error, moved_to
 from reconciler.config.layers import Layer
@@ -18,12 +14,6 @@ from reconciler.dataframer.fields import LIST_FIELDS, SECRET_FIELDS
 _RUN_KEYS: Final = tuple(RunTable.__annotations__)
 _OWN_KEYS: Final = (*OwnTable.__annotations__, *EXPANDING)
 _EXPANDING: Final = frozenset(EXPANDING)
-
-
-@cache
-def adapter_of(table: type) -> TypeAdapter[Any]:
-    """The check of a kind of table, made when it is first needed."""
-    return TypeAdapter(table)
 
 
 class Tables:
@@ -41,8 +31,8 @@ class Tables:
         table, known = layer.table, _OWN_KEYS if is_declaration else _RUN_KEYS
         if is_declaration and not _EXPANDING.isdisjoint(table):
             table = {key: value for key, value in table.items() if key not in _EXPANDING}
-        adapter = adapter_of(OwnTable if is_declaration else RunTable)
-        found = check(adapter, table, layer.document, layer.path, known, address)
+        kind = OwnTable if is_declaration else RunTable
+        found = check(kind, table, layer.document, layer.path, known, address)
         if layer.alone and found:
             found = [moved_to(item, (*layer.path, *item.path[len(layer.path) + 1 :])) for item in found]
         found += _further(layer, address)
@@ -82,4 +72,8 @@ def _keys_of(findings: list[Finding], layer: Layer) -> set[str]:
     depth = len(layer.path)
     keys = {str(finding.path[depth]) for finding in findings if len(finding.path) > depth}
     keys.update(str(path[depth]) for path in layer.document.broken if path[:depth] == layer.path and len(path) > depth)
+    if not keys:
+        return keys
+    import difflib  # only for who made a mistake
+
     return keys.union(*(difflib.get_close_matches(key, _RUN_KEYS, n=1) for key in keys))
