@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.collector import paused
 from reconciler.cli.options import format_options, given, mode_options, open_project, planning_options, project_options
 from reconciler.cli.session import Session, pass_session
 
@@ -64,7 +65,8 @@ def plan(
 
         compared = None if base is None else declared_at(project.root, base, project.environ, given(session))
         planning = replace(planning, revision=revision_of(project.root, compared), base=compared)
-    made = make_plan(project, planning)
+    with paused():
+        made = make_plan(project, planning)
     session.on_error = None  # the plan says it all
     code = render(session, made, form, max_bytes)
     if out is not None:

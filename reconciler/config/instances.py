@@ -14,9 +14,16 @@ from reconciler.config.settings import to_secret
 from reconciler.dataframer.fields import LEGACY_EXPANSION, RUN_FIELDS, SECRET_FIELDS
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Source
-from reconciler.model.request import Instance, Lifecycle, Request
+from reconciler.model.request import Instance, Lifecycle, Request, SecretRef
 
 _SENT: Final = tuple(name for name in RUN_FIELDS if name not in (*SECRET_FIELDS, "spec_id", "enable_revisions"))
+
+
+_SECRETS: Final = frozenset(SECRET_FIELDS)
+
+
+def _references(values: Values) -> tuple[tuple[str, SecretRef], ...]:
+    return tuple((name, to_secret(values[name])) for name in SECRET_FIELDS if name in values)
 
 
 class Instances:
@@ -30,6 +37,7 @@ class Instances:
     ) -> None:
         self._aliases, self._dependencies, self._places = aliases, dependencies, _Places(declarations)
         self._values: Values | None = None
+        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}  # of the sent fields among some keys
         self._request = Request(())
         self._lifecycles: dict[tuple[tuple[str, object], ...], Lifecycle] = {}
 
@@ -45,7 +53,7 @@ class Instances:
             self._request,
             self._lifecycle(lifecycle),
             self._places.of(declaration, declared),
-            tuple((name, to_secret(values[name])) for name in SECRET_FIELDS if name in values),
+            () if _SECRETS.isdisjoint(values) else _references(values),
             spec_name=values.get("spec_name"),
             legacy_revisions=legacy,
             follows_latest=values.get("spec_version") == "latest",
@@ -53,7 +61,11 @@ class Instances:
         )
 
     def _asked(self, values: Values, rerun: int, legacy: bool) -> Request:
-        asked: Values = {name: values[name] for name in _SENT if name in values}
+        keys = tuple(values)
+        order = self._orders.get(keys)
+        if order is None:
+            order = self._orders[keys] = tuple(name for name in _SENT if name in values)
+        asked: Values = {name: values[name] for name in order}
         if asked.get("spec_version") == "latest":
             del asked["spec_version"]
         if legacy:

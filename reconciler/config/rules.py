@@ -13,6 +13,32 @@ from reconciler.dataframer.fields import BUDGET_OF, MAX_SAMPLES, MODEL_FIELDS, N
 _standing = lru_cache(1024)(standing)  # thousands of instances name the same few models
 
 
+class Rules:
+    """The rules for all instances of a project. What they say depends on little of an instance, and most are alike."""
+
+    def __init__(self, aliases: Mapping[str, str], extra_models: Iterable[str]) -> None:
+        self._aliases, self._extra = aliases, tuple(extra_models)
+        self._clean: set[tuple[object, ...]] = set()
+
+    def findings(self, declared: Declared, unsound: Collection[str] = ()) -> list[Finding]:
+        """As :func:`cross_field_findings`."""
+        if unsound:
+            return cross_field_findings(declared, self._aliases, self._extra, unsound)
+        values, get = declared.values, declared.values.get
+        samples = get("number_of_samples")
+        likeness = (
+            *values, get("spec"), *map(get, MODEL_FIELDS), not get("revision_types"), not get("filtering_types"),
+            get("enable_revisions"), get("skip_outline"), samples is None or samples > MAX_SAMPLES,
+            samples is not None and "lifecycle" in values and get("lifecycle", {}).get("min_samples", 0) > samples,
+        )  # fmt: skip
+        if likeness in self._clean:
+            return []
+        found = cross_field_findings(declared, self._aliases, self._extra)
+        if not found:
+            self._clean.add(likeness)
+        return found
+
+
 def cross_field_findings(
     declared: Declared, aliases: Mapping[str, str], extra_models: Iterable[str], unsound: Collection[str] = ()
 ) -> list[Finding]:

@@ -14,6 +14,7 @@ from reconciler.dataframer.fields import LIST_FIELDS, SECRET_FIELDS
 _RUN_KEYS: Final = tuple(RunTable.__annotations__)
 _OWN_KEYS: Final = (*OwnTable.__annotations__, *EXPANDING)
 _EXPANDING: Final = frozenset(EXPANDING)
+_LOOKED_AT: Final = frozenset({*SECRET_FIELDS, *LIST_FIELDS})
 
 
 class Tables:
@@ -49,6 +50,8 @@ class Tables:
 
 
 def _further(layer: Layer, address: str | None) -> list[Finding]:
+    if _LOOKED_AT.isdisjoint(layer.table):
+        return []
     found: list[Finding] = []
     for name in SECRET_FIELDS:
         ref = layer.table.get(name)
@@ -59,7 +62,7 @@ def _further(layer: Layer, address: str | None) -> list[Finding]:
             )
     for name in LIST_FIELDS:
         value = layer.table.get(name)
-        if isinstance(value, list) and len(set(map(str, value))) != len(value):
+        if isinstance(value, list) and len(value) > 1 and len(set(map(str, value))) != len(value):
             detail = f"{name} names a value twice."
             found.append(error(layer.document, layer.place(name), "Named twice", detail, address=address))
     return found

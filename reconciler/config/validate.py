@@ -13,7 +13,7 @@ from reconciler.config.instances import Instances
 from reconciler.config.layers import Declared
 from reconciler.config.load import Loaded
 from reconciler.config.positions import Lines, locate
-from reconciler.config.rules import cross_field_findings
+from reconciler.config.rules import Rules
 from reconciler.config.settings import MOST_FINDINGS, SETTINGS_TABLES, Settings, read_aliases, read_settings
 from reconciler.config.tables import Tables
 from reconciler.config.variables import MISSING
@@ -90,7 +90,7 @@ class _Checking:
         self.instances: list[Instance] = []
         self.stopped = False  # so much is wrong that nobody reads on
         self._wrong = 0  # instances
-        self._aliases, self._models, self._making = aliases, settings.extra_models, making
+        self._rules, self._making = Rules(aliases, settings.extra_models), making
 
     def look_at(self, declaration: Declaration) -> list[Finding]:
         """What is wrong with a declaration; each problem of its text once, however many instances share it."""
@@ -113,7 +113,7 @@ class _Checking:
                 for layer in declared.layers:
                     new += self.tables.look_at(layer, declared.address)
                 unsound = self.tables.unsound(declared.layers)
-                problems = cross_field_findings(declared, self._aliases, self._models, unsound)
+                problems = self._rules.findings(declared, unsound)
                 sound = not unsound and not any(item.severity is Severity.ERROR for item in problems)
                 findings += new
                 groups = [told.setdefault(_likeness(declared, problem), []) for problem in problems]

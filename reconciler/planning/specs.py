@@ -120,7 +120,7 @@ def resolve(instances: Iterable[Instance], specs: Specs) -> tuple[list[Instance]
                 found.append(_no_version(instance))
                 continue
             request = request.having("spec_version", newest)
-        resolved.append(replace(instance, request=request))
+        resolved.append(instance if request is instance.request else replace(instance, request=request))
     return resolved, found
 
 
