@@ -33,7 +33,7 @@ _LONG_KEY = rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_KEY_PA
 _TOKEN = re.compile(
     rf"{MULTILINE}|(?P<key>{_LONG_KEY})|{STRINGS}|#[^\n]*+|(?P<open>[\[{{])|(?P<close>[\]}}])", re.DOTALL
 )
-_MANY_DOTS = re.compile(rf"(?:\.[^.\n]*){{{MAX_KEY_PARTS}}}")  # on one line: a key that is too long has so many
+_MANY_DOTS = re.compile(r"\.[^.\n]*" * MAX_KEY_PARTS)  # on one line: a key that is too long has so many
 _ALL_BUT_BRACKETS = {code: None for code in range(128) if chr(code) not in "[]{}"}
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -209,10 +209,10 @@ def _shallow(text: str) -> bool:
     most files, and leaves the others to the tokens.
     """
     brackets = text.translate(_ALL_BUT_BRACKETS)
-    for _ in range(MAX_NESTING):
+    for _ in range(MAX_NESTING // 2):
         if not brackets:
             return True
-        brackets = brackets.replace("[]", "").replace("{}", "")  # the innermost pairs
+        brackets = brackets.replace("[]", "").replace("{}", "")  # the innermost pairs: of one level, or of two
     return not brackets
 
 

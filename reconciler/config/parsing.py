@@ -25,7 +25,7 @@ _FAST = _fast()
 
 def parse(text: str) -> dict[str, Any]:
     """A document. Raises what ``tomllib.loads`` does: TOMLDecodeError, RecursionError, ValueError."""
-    if _FAST is not None:
+    if _FAST is not None and text[:1] != "\ufeff":  # a second mark, which the Rust parser passes over
         try:
             return _FAST(text)
         except BaseException as problem:
