@@ -37,7 +37,7 @@ def expected(fresh: Plan, approval: Approval) -> Plan:
             raise _refused(approval, reviewed, "The saved plan is not the one that was reviewed: it hashes to this.")
         if reviewed.lineage not in ("", fresh.lineage):
             raise PlanOutdated("The saved plan was made from another state (its lineage differs). Plan again.")
-        known = {action.digest for action in reviewed.actions}
+        known = {action.digest for action in reviewed.actions if not action.deposed}  # the digest covers no other
         limits = reviewed.limits_digest
     elif fresh.digest == approval.digest:
         known, limits = {action.digest for action in wanted}, fresh.limits_digest

@@ -220,6 +220,28 @@ def test_an_edited_file_is_refused_also_with_its_digests_recomputed(
     assert service.creates == []
 
 
+def test_a_purchase_is_not_slipped_into_the_file_as_an_owed_cancel(
+    project: Project, service: FakeService, saved: Path
+) -> None:
+    """Owed cancels are no part of the digest, so nothing in the file that says it is one makes anything known."""
+    service.script_create(answers.refused(400), samples=10)
+    project.declare(run("a"))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    project.declare(run("a"), run("b", 9_000))
+    more = project.folder / "more.plan"
+    project.expect(0, "plan", "--out", str(more))
+    slipped = next(replace(item, deposed=True) for item in read_plan(more).actions if item.address == "run.b")
+    edited(saved, lambda made: replace(made, actions=(*made.actions, slipped)))
+    assert read_plan(saved).digest == digest
+    assert "not reviewed: create run.b" in expect(project, 4, digest, str(saved)).stderr
+    project.declare(run("a"))
+    expect(project, 1, digest, str(saved))  # begun with the edited file, and gone on with by the digest
+    project.declare(run("a"), run("b", 9_000))
+    assert "not reviewed: create run.b" in expect(project, 4, digest).stderr
+    assert samples(service) == [10]
+
+
 def test_what_the_digest_does_not_cover_is_not_taken_from_the_file(
     project: Project, service: FakeService, saved: Path
 ) -> None:
