@@ -107,6 +107,21 @@ def files_at(root: Path, commit: str, *paths: str) -> dict[str, bytes]:
     return found
 
 
+def content_at(root: Path, commit: str, path: str) -> bytes | None:
+    """One file of a commit (``path`` relative to ``root``, also out of it); None where it has none, or is of another
+    repository.
+    """
+    try:
+        return next(iter(files_at(root, commit, path).values()), None)
+    except OSError:
+        return None
+
+
+def is_tracked(root: Path, path: str) -> bool:
+    """Whether a file belongs to the checkout that ``root`` is in."""
+    return bool(_git(root, "--literal-pathspecs", "ls-files", "--", path))
+
+
 def _git(root: Path, *arguments: str) -> str | None:
     """What a git command prints; None where it fails."""
     try:

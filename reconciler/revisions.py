@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.config.load import ROOT_FILE
 from reconciler.config.validate import Desired
 from reconciler.config.variables import Given
-from reconciler.git import commit_of, files_at, folder_in_repository, git_state
+from reconciler.git import commit_of, content_at, files_at, folder_in_repository, git_state, is_tracked
 from reconciler.model.diagnostics import errors
 from reconciler.model.errors import ConfigurationError, UsageError
 from reconciler.model.plan import Revision
@@ -36,7 +37,7 @@ def revision_of(root: Path, base: Base | None = None) -> Revision:
 
 def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given) -> Base:
     """What the project declares at a revision (``origin/main``), read with git and nothing else. Variables have the
-    values of now. Raises UsageError where git knows no such revision.
+    values of now, save those from files of the repository. Raises UsageError where git knows no such revision.
     """
     commit = commit_of(root, name)
     if commit is None:
@@ -54,11 +55,13 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
     with tempfile.TemporaryDirectory(prefix="reconciler-base-") as folder:
         for path, content in files.items():
             if path.endswith(".toml"):
-                target = Path(folder, path)
+                target = Path(folder, "project", path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
         try:
-            desired = check_project(Path(folder), environ, _known_to(files[ROOT_FILE], given))
+            values = _values_at(root, commit, given.files, Path(folder))
+            told = replace(_known_to(files[ROOT_FILE], given), files=values)
+            desired = check_project(Path(folder, "project"), environ, told)
         except ConfigurationError as problem:
             return Base(name, commit, None, f"{name} can't be compared with: {problem.diagnostics[0].detail}")
     if found := errors(desired.diagnostics):
@@ -66,6 +69,22 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
         first = f"{where}{found[0].summary}"
         return Base(name, commit, None, f"{name} has errors ({first}), so nothing is compared with it")
     return Base(name, commit, desired)
+
+
+def _values_at(root: Path, commit: str, files: Sequence[Path], folder: Path) -> tuple[Path, ...]:
+    """The files of variables' values as a commit has them, written to a folder: a branch may change them. One that git
+    does not know, then and now, is no branch's, and counts as it is.
+    """
+    found: list[Path] = []
+    for number, file in enumerate(files):
+        path = os.path.relpath(os.path.realpath(file), os.path.realpath(root))
+        content = content_at(root, commit, path)
+        if content is not None:
+            found.append(folder / f"{number}-{file.name}")
+            found[-1].write_bytes(content)
+        elif not is_tracked(root, path):
+            found.append(file)
+    return tuple(found)
 
 
 def _known_to(root_file: bytes, given: Given) -> Given:

@@ -10,6 +10,7 @@ from functools import partial
 from reconciler.applying.settle import foresee
 from reconciler.applying.settling import Verdict, outlook
 from reconciler.clock import now
+from reconciler.config.settings import Settings
 from reconciler.dataframer.client import Client, Listing
 from reconciler.guards import guard_of, refuse_others_workspace, refuse_vanishing_state
 from reconciler.model.changes import Action, Kind
@@ -198,6 +199,8 @@ class _Planning:
             return without_runs(decisions)
         if base is None or base.desired is None:
             return decisions
+        if _place(self._project.desired.settings) != _place(base.desired.settings):
+            return decisions  # the branch goes elsewhere, so all of it is the branch's
         head, before = (
             Declarations(desired.instances, desired.moved, desired.imports)
             for desired in (self._project.desired, base.desired)
@@ -286,6 +289,11 @@ class _Planning:
                 f"An apply is at work ({who}, since {local(holder.since)}): what it does may change this plan."
             )
         return tuple(heading)
+
+
+def _place(settings: Settings) -> tuple[object, ...]:
+    """What records and runs a plan is about."""
+    return settings.base_url, settings.api_key, settings.state_url, settings.workspace
 
 
 def _other_workspaces(missing: StateMissing) -> str:

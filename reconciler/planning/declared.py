@@ -29,23 +29,34 @@ class Declarations:
 def mark_foreign(actions: Iterable[Action], head: Declarations, base: Declarations) -> tuple[Action, ...]:
     """The actions, with those marked that the branch did not cause: what decides them is declared as it was."""
     now, before = by_address(head.instances), by_address(base.instances)
-    blocks = {(block.before, block.after) for block in base.moved}
-    imports = {(block.address, block.run_id) for block in base.imports}
+    touched = _touched(head, base)
 
     def foreign(action: Action) -> bool:
-        if action.kind is Kind.MOVE:  # a block for a declaration stands for its instances
-            names = {action.moved_from, action.address}
-            new = [block for block in head.moved if (block.before, block.after) not in blocks]
-            return not any({block.before, block.after} & {*names, *map(_declaration, names)} for block in new)
-        if action.kind is Kind.IMPORT:
-            return (action.address, action.reused_run) in imports
-        return action.deposed or _said(now.get(action.address)) == _said(before.get(action.address))
+        names = {action.address, action.moved_from or action.address}
+        if not touched.isdisjoint({*names, *map(_declaration, names)}):
+            return False
+        as_it_was = _said(now.get(action.address)) == _said(before.get(action.address))
+        return action.deposed or action.kind is Kind.MOVE or as_it_was
 
     return tuple(replace(action, foreign=True) if foreign(action) else action for action in actions)
 
 
-def _declaration(address: str | None) -> str:
-    return (address or "").partition("[")[0]
+def _touched(head: Declarations, base: Declarations) -> set[str]:
+    """Addresses whose runs may be others because of a block that only one of the two has. A block for a declaration
+    stands for its instances.
+    """
+    now, before = (
+        {
+            *((block.before, block.after) for block in side.moved),
+            *((block.address, f"= {block.run_id}") for block in side.imports),
+        }
+        for side in (head, base)
+    )
+    return {name for pair in now ^ before for name in pair}
+
+
+def _declaration(address: str) -> str:
+    return address.partition("[")[0]
 
 
 def _said(instance: Instance | None) -> object:
