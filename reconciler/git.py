@@ -4,6 +4,7 @@ command, which runs no filter and no hook for this; a project without git is fin
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -73,37 +74,41 @@ def commit_of(root: Path, revision: str) -> str | None:
     return found.strip() if found else None
 
 
-def files_at(root: Path, commit: str, *paths: str) -> dict[str, bytes]:
+def files_at(root: Path, commit: str, *paths: str, suffix: str = "") -> dict[str, bytes]:
     """The regular files of a commit below these paths (relative to ``root``), and links to such within the repository,
-    by path relative to ``root``. Raises OSError where git can't tell.
+    by path relative to ``root``; ``suffix``: only those that are called so. Raises OSError where git can't tell.
     """
-    listed = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", *paths)
+    listed = _git(root, "ls-tree", "-r", "-z", commit, "--", *paths)
     if listed is None:
         raise OSError(f"git can't list the files of {commit}")
-    names = [name for name in listed.split("\0") if name]
-    # Paths with a line end can't be asked for one a line; they name no declarations either.
-    asked = [name for name in names if "\n" not in name]
+    entries = [entry.partition("\t") for entry in listed.split("\0") if entry]
+    # Paths with a line end can't be asked for one a line; they name no declarations either. Submodules are no files.
+    asked = [name for about, _, name in entries if " blob " in about and "\n" not in name and name.endswith(suffix)]
     wanted = "".join(f"{commit}:./{name}\n" for name in asked).encode("utf-8", "surrogateescape")
-    done = subprocess.run(
-        ["git", "-C", str(root), "cat-file", "--batch", "--follow-symlinks"],
-        input=wanted, capture_output=True, timeout=_SECONDS_TO_READ, check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [*_command(root), "cat-file", "--batch", "--follow-symlinks"],
+            input=wanted, capture_output=True, timeout=_SECONDS_TO_READ, check=False, env=_environment(),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise OSError(f"git did not read the files of {commit} within {_SECONDS_TO_READ:.0f} s") from None
     if done.returncode != 0:
-        raise OSError(f"git can't read the files of {commit}")
+        raise OSError(f"git can't read the files of {commit}; where a clone left contents out, fetch them first")
     found: dict[str, bytes] = {}
     at = 0
     for name in asked:
         header, _, _ = done.stdout[at : at + _LONGEST_HEADER].partition(b"\n")
         at += len(header) + 1
         said = header.split(b" ")
-        if len(said) == 3 and said[1] == b"blob":
-            size = int(said[2])
-            found[name] = done.stdout[at : at + size]
-            at += size + 1
-        elif said[0] in (b"symlink", b"dangling", b"loop", b"notdir"):
+        if said[-1] == b"missing":  # the words before are the path, whatever it looks like
+            raise OSError(f"git does not have {name} of {commit}")
+        if said[0] in (b"symlink", b"dangling", b"loop", b"notdir"):
             at += int(said[1]) + 1  # a link that leads out of the repository, or nowhere
-        elif len(said) == 3:
-            at += int(said[2]) + 1
+        else:
+            size = int(said[2])
+            if said[1] == b"blob":
+                found[name] = done.stdout[at : at + size]
+            at += size + 1
     return found
 
 
@@ -126,9 +131,22 @@ def _git(root: Path, *arguments: str) -> str | None:
     """What a git command prints; None where it fails."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=_SECONDS, check=False,
+            [*_command(root), *arguments], capture_output=True, encoding="utf-8", errors="surrogateescape",
+            timeout=_SECONDS, check=False, env=_environment(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def _command(root: Path) -> list[str]:
+    """The start of a command that runs nothing and writes nothing. A branch may bring files that look like a bare
+    repository, whose configuration names commands; and a look takes no lock that somebody's commit needs.
+    """
+    safe = ("safe.bareRepository=explicit", "core.fsmonitor=false")
+    return ["git", "--no-optional-locks", *(word for value in safe for word in ("-c", value)), "-C", str(root)]
+
+
+def _environment() -> dict[str, str]:
+    """Nobody is there to be asked for a password."""
+    return {**os.environ, "GIT_TERMINAL_PROMPT": "0"}

@@ -46,7 +46,7 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
             "base too (`git fetch origin main`; in CI, check out the whole history), then name it: --base origin/main."
         )
     try:
-        files = files_at(root, commit, ROOT_FILE, "runs", "environments")
+        files = files_at(root, commit, ROOT_FILE, "runs", "environments", suffix=".toml")
     except OSError as problem:
         raise UsageError(f"--base {name}: {problem}.") from None
     if ROOT_FILE not in files:
@@ -54,10 +54,11 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
     # As files, so that they are read by the same code, with the same bounds. Nothing else of the revision is there.
     with tempfile.TemporaryDirectory(prefix="reconciler-base-") as folder:
         for path, content in files.items():
-            if path.endswith(".toml"):
-                target = Path(folder, "project", path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
+            target = Path(folder, "project", path)
+            if ".." in target.parts:  # git itself makes no such names, and checks none out
+                raise UsageError(f"--base {name}: {path} leads out of the project.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
         try:
             values = _values_at(root, commit, given.files, Path(folder))
             told = replace(_known_to(files[ROOT_FILE], given), files=values)
