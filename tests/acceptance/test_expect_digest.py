@@ -300,3 +300,39 @@ def test_what_was_not_reviewed_may_be_left_out(project: Project, service: FakeSe
     assert "--exclude ADDRESS" in refused.stderr
     expect(project, 0, digest, "--no-wait", "--exclude", "run.a")
     assert samples(service) == [10, 11, 11]
+
+
+@pytest.mark.parametrize("with_file", [False, True])
+def test_what_was_asked_to_stop_is_ended_by_the_next_apply(
+    project: Project, service: FakeService, saved: Path, with_file: bool
+) -> None:
+    """Nobody waited for it, and another part of the plan is still to be done."""
+    service.polls = None
+    project.declare(run("deleted", lifecycle={"on_remove": "delete"}), run("stopped", 11))
+    project.apply("--no-wait")
+    project.declare(run("b", 12))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    options = ("--no-wait", *([str(saved)] if with_file else []))
+    service.cancel_polls = None  # it goes on for a while
+    service.script_create(answers.refused(400), samples=12)
+    expect(project, 1, digest, *options)
+    assert len(service.cancels) == 2
+    for made in service.runs.values():
+        made.finish("CANCELED")
+    done = expect(project, 0, digest, *options)
+    assert "Apply complete: 1 created, 1 cancelled, 1 deleted." in done.stdout
+    assert project.expect(0, "state", "list").stdout.split() == ["run.b"]
+    assert len(service.deletes) == 1
+
+
+def test_what_succeeded_after_the_review_is_not_deleted(project: Project, service: FakeService, saved: Path) -> None:
+    service.polls = None
+    project.declare(run("a", lifecycle={"on_remove": "delete"}), run("b", 11))
+    project.apply("--no-wait")
+    project.declare(run("b", 11))
+    project.expect(0, "plan", "--out", str(saved))
+    service.finish(service.run_of(10).id)
+    assert "not reviewed: delete run.a" in expect(project, 4, read_plan(saved).digest, str(saved)).stderr
+    project.expect(4, "apply", str(saved), "--no-wait")
+    assert service.deletes == []
