@@ -33,6 +33,7 @@ from reconciler.planning.moves import Moves, move
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
 from reconciler.planning.renames import mention_forgotten
+from reconciler.planning.repeats import numbered
 from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
@@ -162,7 +163,8 @@ class _Planning:
             estimate=estimator(finished),
             revision=options.revision,
         )
-        return plan(instances, decisions, specs, found, around)
+        made = plan(instances, decisions, specs, found, around)
+        return replace(made, actions=numbered(made.actions, store.done_actions)) if store else made
 
     def _recorded(
         self,

@@ -46,7 +46,7 @@ def expected(fresh: Plan, approval: Approval) -> Plan:
         raise _refused(approval, fresh, "The plan is not the one that was reviewed.", _planned(fresh))
     fresh = replace(fresh, actions=tuple(_as_it_was(action, known) for action in fresh.actions))
     wanted = [action for action in fresh.actions if not action.deposed]  # owed cancels were decided before
-    again = [action for action in wanted if action.digest in approval.done]
+    again = [action for action in wanted if any(digest in approval.done for digest in _digests(action))]
     more = [action for action in wanted if action.digest not in known]
     if again:
         raise _refused(approval, fresh, "The reviewed plan is spent: this was done by it before.", map(_line, again))
@@ -60,6 +60,11 @@ def expected(fresh: Plan, approval: Approval) -> Plan:
             difference.append("To do the rest, which was reviewed, leave these out: --exclude ADDRESS.")
         raise _refused(approval, fresh, "The plan is not the one that was reviewed.", difference)
     return replace(fresh, reviewed=approval.digest)
+
+
+def _digests(action: Action) -> Iterator[str]:
+    """Its digest, and those that it had before it was done."""
+    return (replace(action, repeats=times).digest for times in range(action.repeats + 1))
 
 
 def _as_it_was(action: Action, known: AbstractSet[str]) -> Action:
@@ -127,6 +132,7 @@ def _facts(action: Action) -> dict[str, object]:
     facts["the current run"] = _standing(action.precondition)
     facts["the run that it concerns"] = action.subject.run_id if action.subject else None
     facts["the run to take"] = action.reused_run
+    facts["done before"] = f"{action.repeats} times" if action.repeats else None
     facts["moved from"] = action.moved_from
     return facts
 

@@ -169,11 +169,12 @@ def test_a_digest_buys_once(project: Project, service: FakeService) -> None:
     project.declare(run("b", 11))
     project.apply("--prune")
     project.declare(run("b", 11), run("a", lifecycle={"on_remove": "delete"}))
-    assert reviewed(project) == digest
+    again = reviewed(project)
+    assert again != digest
     refused = expect(project, 4, digest)
     assert "spent" in refused.stderr
     assert samples(service) == [10, 11]
-    project.apply()
+    expect(project, 0, again)
     assert samples(service) == [10, 10, 11]
 
 
@@ -336,3 +337,24 @@ def test_what_succeeded_after_the_review_is_not_deleted(project: Project, servic
     assert "not reviewed: delete run.a" in expect(project, 4, read_plan(saved).digest, str(saved)).stderr
     project.expect(4, "apply", str(saved), "--no-wait")
     assert service.deletes == []
+
+
+def test_a_change_that_comes_back_is_a_change_of_its_own(project: Project, service: FakeService) -> None:
+    """There and back and there again: each is reviewed, and each is applied, once."""
+    protected = run("a", lifecycle={"protect": True})
+    renamed = run("z") + '[[moved]]\nfrom = "run.a"\nto = "run.z"\n'
+    back = run("a") + '[[moved]]\nfrom = "run.z"\nto = "run.a"\n'
+    steps = (run("a"), protected, run("a"), protected, run("a"), run("b", 11), run("a"), run("b", 11),
+             run("a"), run("a", 12), run("a"), run("a", 12), run("a"), renamed, back, renamed, back)  # fmt: skip
+    digests: list[str] = []
+    for number, step in enumerate(steps):
+        project.declare(step)
+        digests.append(reviewed(project))
+        done = expect(project, 0, digests[-1])
+        assert "Apply complete" in done.stdout, (number, said(done))
+        if number % 3 == 0:  # an old job is run again
+            assert "No changes" in expect(project, 0, digests[-1]).stdout
+    assert samples(service) == [10, 11, 12]
+    assert len(set(digests)) == len(digests)
+    project.declare(protected)
+    assert "spent" in expect(project, 4, digests[1]).stderr
