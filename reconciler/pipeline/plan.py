@@ -215,9 +215,9 @@ class _Planning:
         run_ids = [block.run_id for block in blocks]
         owners = moves.history(self._store.attempts_of_runs(run_ids)) if self._store and run_ids else []
         adoptions = due(blocks, owners)
-        if self._asked is None or not adoptions.blocks:
+        if self._client is None or not adoptions.blocks:
             return adoptions
-        runs = {block.run_id: self._asked.get_run(block.run_id) for block in adoptions.blocks.values()}
+        runs = {block.run_id: self._client.get_run(block.run_id) for block in adoptions.blocks.values()}
         return adopt(adoptions, by_address(instances), recorded, runs, self._at)
 
     def _foresee(
