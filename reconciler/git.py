@@ -74,6 +74,24 @@ def commit_of(root: Path, revision: str) -> str | None:
     return found.strip() if found else None
 
 
+def trouble_with(root: Path) -> str:
+    """Why git says nothing of a folder, in its own words; empty where it knows it."""
+    try:
+        done = subprocess.run(
+            [*_command(root), "rev-parse", "--git-dir"], capture_output=True, encoding="utf-8",
+            errors="backslashreplace", timeout=_SECONDS, check=False, env=_environment(),
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return f"git can't be run: {problem}"
+    return done.stderr.strip() if done.returncode != 0 else ""
+
+
+def links_at(root: Path, commit: str, *paths: str) -> list[str]:
+    """Which of these paths are symbolic links in a commit."""
+    listed = _git(root, "ls-tree", "-z", commit, "--", *paths) or ""
+    return [name for about, _, name in (entry.partition("\t") for entry in listed.split("\0")) if about[:6] == "120000"]
+
+
 def files_at(root: Path, commit: str, *paths: str, suffix: str = "") -> dict[str, bytes]:
     """The regular files of a commit below these paths (relative to ``root``), and links to such within the repository,
     by path relative to ``root``; ``suffix``: only those that are called so. Raises OSError where git can't tell.

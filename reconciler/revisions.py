@@ -12,7 +12,16 @@ from pathlib import Path
 from reconciler.config.load import ROOT_FILE
 from reconciler.config.validate import Desired
 from reconciler.config.variables import Given
-from reconciler.git import commit_of, content_at, files_at, folder_in_repository, git_state, is_tracked
+from reconciler.git import (
+    commit_of,
+    content_at,
+    files_at,
+    folder_in_repository,
+    git_state,
+    is_tracked,
+    links_at,
+    trouble_with,
+)
 from reconciler.model.diagnostics import errors
 from reconciler.model.errors import ConfigurationError, UsageError
 from reconciler.model.plan import Revision
@@ -41,6 +50,8 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
     """
     commit = commit_of(root, name)
     if commit is None:
+        if why := trouble_with(root):
+            raise UsageError(f"--base {name}: {why}")
         raise UsageError(
             f"--base {name}: git knows no such revision here. A shallow clone has the newest commit only: fetch the "
             "base too (`git fetch origin main`; in CI, check out the whole history), then name it: --base origin/main."
@@ -51,6 +62,8 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
         raise UsageError(f"--base {name}: {problem}.") from None
     if ROOT_FILE not in files:
         return Base(name, commit, None, f"{name} has no {ROOT_FILE} here: everything is new")
+    if links := links_at(root, commit, "runs", "environments"):  # a checkout follows them
+        return Base(name, commit, None, f"{name} has {links[0]} as a link, so nothing is compared with it")
     # As files, so that they are read by the same code, with the same bounds. Nothing else of the revision is there.
     with tempfile.TemporaryDirectory(prefix="reconciler-base-") as folder:
         for path, content in files.items():

@@ -194,6 +194,21 @@ def test_a_base_without_a_project_or_with_errors(project: Project, main: str) ->
     assert "create run.a" in text
 
 
+def test_a_linked_folder_is_not_taken_for_an_empty_one(project: Project, main: str) -> None:
+    project.write("shared/more.toml", run("d", 13))
+    (project.root / "runs").symlink_to("shared")
+    commit(project, "a link")
+    text = project.expect(0, "plan", "--offline", "--base", "HEAD", env=NO_SECRETS).stdout
+    assert "HEAD has runs as a link, so nothing is compared with it." in text
+
+
+def test_where_git_knows_nothing_its_own_words_are_told(project: Project) -> None:
+    project.declare(run("a"))
+    assert "not a git repository" in project.expect(1, "plan", "--base", "HEAD").stderr
+    without = {"PATH": str(project.home)}
+    assert "git can't be run: " in project.expect(1, "plan", "--base", "HEAD", env=without).stderr
+
+
 @pytest.mark.parametrize("name", ["origin/main", "--upload-pack=x", "", "main:reconciler.toml"])
 def test_an_unknown_revision_is_an_error_that_says_what_to_do(project: Project, main: str, name: str) -> None:
     refused = project.expect(1, "plan", f"--base={name}")
