@@ -112,6 +112,24 @@ def test_what_a_block_or_the_want_of_one_changes_is_the_branchs(
     }  # fmt: skip
 
 
+def test_what_the_branch_lets_go_on_is_the_branchs(project: Project, service: FakeService, main: str) -> None:
+    """It depends on what the branch buys again; before, it would have waited in vain."""
+    later = run("later", 20_000, depends_on=["run.mid"]) + run("mid", 14, depends_on=["run.a"])
+    service.fate = "FAILED"
+    project.declare(run("a"), later)
+    project.apply(code=7)
+    commit(project, "later")
+    assert causes(planned(project, "--base", "HEAD")) == {}
+    project.declare(run("a", lifecycle={"rerun": 1}), later)
+    assert causes(planned(project, "--base", "HEAD")) == {
+        "run.a": ("replace", True), "run.mid": ("create", True), "run.later": ("create", True),
+    }  # fmt: skip
+    commit(project, "again")
+    assert causes(planned(project, "--base", "HEAD")) == {
+        "run.a": ("replace", False), "run.mid": ("create", False), "run.later": ("create", False),
+    }  # fmt: skip
+
+
 def test_with_another_state_or_service_everything_is_the_branchs(
     project: Project, service: FakeService, main: str
 ) -> None:
