@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 _SECONDS = 5.0
 _SECONDS_TO_READ = 60.0  # many files
+_LINK = "120000"  # the mode of a symbolic link
 _LONGEST_HEADER = 10_000  # bytes: a path and a few words
 
 
@@ -89,7 +90,7 @@ def trouble_with(root: Path) -> str:
 def links_at(root: Path, commit: str, *paths: str) -> list[str]:
     """Which of these paths are symbolic links in a commit."""
     listed = _git(root, "ls-tree", "-z", commit, "--", *paths) or ""
-    return [name for about, _, name in (entry.partition("\t") for entry in listed.split("\0")) if about[:6] == "120000"]
+    return [entry.partition("\t")[2] for entry in listed.split("\0") if entry.startswith(_LINK)]
 
 
 def files_at(root: Path, commit: str, *paths: str, suffix: str = "") -> dict[str, bytes]:
@@ -99,10 +100,14 @@ def files_at(root: Path, commit: str, *paths: str, suffix: str = "") -> dict[str
     listed = _git(root, "ls-tree", "-r", "-z", commit, "--", *paths)
     if listed is None:
         raise OSError(f"git can't list the files of {commit}")
-    entries = [entry.partition("\t") for entry in listed.split("\0") if entry]
+    entries = [entry.partition("\t") for entry in listed.split("\0") if entry]  # mode, type, id; path
     # Paths with a line end can't be asked for one a line; they name no declarations either. Submodules are no files.
-    asked = [name for about, _, name in entries if " blob " in about and "\n" not in name and name.endswith(suffix)]
-    wanted = "".join(f"{commit}:./{name}\n" for name in asked).encode("utf-8", "surrogateescape")
+    asked = {
+        name: f"{commit}:./{name}" if about.startswith(_LINK) else about.split(" ")[2]
+        for about, _, name in entries
+        if " blob " in about and "\n" not in name and name.endswith(suffix)
+    }
+    wanted = "".join(f"{one}\n" for one in asked.values()).encode("utf-8", "surrogateescape")
     try:
         done = subprocess.run(
             [*_command(root), "cat-file", "--batch", "--follow-symlinks"],
@@ -118,7 +123,7 @@ def files_at(root: Path, commit: str, *paths: str, suffix: str = "") -> dict[str
         header, _, _ = done.stdout[at : at + _LONGEST_HEADER].partition(b"\n")
         at += len(header) + 1
         said = header.split(b" ")
-        if said[-1] == b"missing":  # the words before are the path, whatever it looks like
+        if said[-1] == b"missing":  # the words before are what was asked for, whatever it looks like
             raise OSError(f"git does not have {name} of {commit}")
         if said[0] in (b"symlink", b"dangling", b"loop", b"notdir"):
             at += int(said[1]) + 1  # a link that leads out of the repository, or nowhere
