@@ -288,6 +288,15 @@ def test_a_digest_that_nobody_knows(project: Project, service: FakeService) -> N
     assert len(service.creates) == 1
 
 
+def test_jobs_at_the_same_time_do_it_once_and_none_complains(project: Project, service: FakeService) -> None:
+    project.declare(run("a"), run("b", 11))
+    command = ("apply", "--expect-digest", reviewed(project), "--lock-timeout", "30s")
+    jobs = [project.start(*command) for _ in range(3)]
+    told = [(job.communicate(), job.returncode) for job in jobs]
+    assert [code for _, code in told] == [0, 0, 0], told
+    assert samples(service) == [10, 11]
+
+
 def test_what_was_not_reviewed_may_be_left_out(project: Project, service: FakeService) -> None:
     """A run that failed is to be retried: that is another decision, and the rest may go on without it."""
     service.script_create(answers.refused(400), samples=11)
