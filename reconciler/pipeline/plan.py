@@ -10,6 +10,7 @@ from functools import partial
 from reconciler.applying.settle import foresee
 from reconciler.applying.settling import Verdict, outlook
 from reconciler.clock import now
+from reconciler.config.settings import Settings
 from reconciler.dataframer.client import Client, Listing
 from reconciler.guards import guard_of, refuse_others_workspace, refuse_vanishing_state
 from reconciler.model.changes import Action, Kind
@@ -32,6 +33,7 @@ from reconciler.planning.moves import Moves, move
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
 from reconciler.planning.renames import mention_forgotten
+from reconciler.planning.repeats import numbered
 from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
@@ -161,7 +163,8 @@ class _Planning:
             estimate=estimator(finished),
             revision=options.revision,
         )
-        return plan(instances, decisions, specs, found, around)
+        made = plan(instances, decisions, specs, found, around)
+        return replace(made, actions=numbered(made.actions, store.done_actions)) if store else made
 
     def _recorded(
         self,
@@ -198,6 +201,8 @@ class _Planning:
             return without_runs(decisions)
         if base is None or base.desired is None:
             return decisions
+        if _place(self._project.desired.settings) != _place(base.desired.settings):
+            return decisions  # the branch goes elsewhere, so all of it is the branch's
         head, before = (
             Declarations(desired.instances, desired.moved, desired.imports)
             for desired in (self._project.desired, base.desired)
@@ -210,9 +215,9 @@ class _Planning:
         run_ids = [block.run_id for block in blocks]
         owners = moves.history(self._store.attempts_of_runs(run_ids)) if self._store and run_ids else []
         adoptions = due(blocks, owners)
-        if self._asked is None or not adoptions.blocks:
+        if self._client is None or not adoptions.blocks:
             return adoptions
-        runs = {block.run_id: self._asked.get_run(block.run_id) for block in adoptions.blocks.values()}
+        runs = {block.run_id: self._client.get_run(block.run_id) for block in adoptions.blocks.values()}
         return adopt(adoptions, by_address(instances), recorded, runs, self._at)
 
     def _foresee(
@@ -286,6 +291,11 @@ class _Planning:
                 f"An apply is at work ({who}, since {local(holder.since)}): what it does may change this plan."
             )
         return tuple(heading)
+
+
+def _place(settings: Settings) -> tuple[object, ...]:
+    """What records and runs a plan is about."""
+    return settings.base_url, settings.api_key, settings.state_url, settings.workspace
 
 
 def _other_workspaces(missing: StateMissing) -> str:
