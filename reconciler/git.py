@@ -4,6 +4,7 @@ command, which runs no filter and no hook for this; a project without git is fin
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 _SECONDS = 5.0
 _SECONDS_TO_READ = 60.0  # many files
+_LINK = "120000"  # the mode of a symbolic link
 _LONGEST_HEADER = 10_000  # bytes: a path and a few words
 
 
@@ -73,47 +75,101 @@ def commit_of(root: Path, revision: str) -> str | None:
     return found.strip() if found else None
 
 
-def files_at(root: Path, commit: str, *paths: str) -> dict[str, bytes]:
+def trouble_with(root: Path) -> str:
+    """Why git says nothing of a folder, in its own words; empty where it knows it."""
+    try:
+        done = subprocess.run(
+            [*_command(root), "rev-parse", "--git-dir"], capture_output=True, encoding="utf-8",
+            errors="backslashreplace", timeout=_SECONDS, check=False, env=_environment(),
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return f"git can't be run: {problem}"
+    return done.stderr.strip() if done.returncode != 0 else ""
+
+
+def links_at(root: Path, commit: str, *paths: str) -> list[str]:
+    """Which of these paths are symbolic links in a commit."""
+    listed = _git(root, "ls-tree", "-z", commit, "--", *paths) or ""
+    return [entry.partition("\t")[2] for entry in listed.split("\0") if entry.startswith(_LINK)]
+
+
+def files_at(root: Path, commit: str, *paths: str, suffix: str = "") -> dict[str, bytes]:
     """The regular files of a commit below these paths (relative to ``root``), and links to such within the repository,
-    by path relative to ``root``. Raises OSError where git can't tell.
+    by path relative to ``root``; ``suffix``: only those that are called so. Raises OSError where git can't tell.
     """
-    listed = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", *paths)
+    listed = _git(root, "ls-tree", "-r", "-z", commit, "--", *paths)
     if listed is None:
         raise OSError(f"git can't list the files of {commit}")
-    names = [name for name in listed.split("\0") if name]
-    # Paths with a line end can't be asked for one a line; they name no declarations either.
-    asked = [name for name in names if "\n" not in name]
-    wanted = "".join(f"{commit}:./{name}\n" for name in asked).encode("utf-8", "surrogateescape")
-    done = subprocess.run(
-        ["git", "-C", str(root), "cat-file", "--batch", "--follow-symlinks"],
-        input=wanted, capture_output=True, timeout=_SECONDS_TO_READ, check=False,
-    )  # fmt: skip
+    entries = [entry.partition("\t") for entry in listed.split("\0") if entry]  # mode, type, id; path
+    # Paths with a line end can't be asked for one a line; they name no declarations either. Submodules are no files.
+    asked = {
+        name: f"{commit}:./{name}" if about.startswith(_LINK) else about.split(" ")[2]
+        for about, _, name in entries
+        if " blob " in about and "\n" not in name and name.endswith(suffix)
+    }
+    wanted = "".join(f"{one}\n" for one in asked.values()).encode("utf-8", "surrogateescape")
+    try:
+        done = subprocess.run(
+            [*_command(root), "cat-file", "--batch", "--follow-symlinks"],
+            input=wanted, capture_output=True, timeout=_SECONDS_TO_READ, check=False, env=_environment(),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise OSError(f"git did not read the files of {commit} within {_SECONDS_TO_READ:.0f} s") from None
     if done.returncode != 0:
-        raise OSError(f"git can't read the files of {commit}")
+        raise OSError(f"git can't read the files of {commit}; where a clone left contents out, fetch them first")
     found: dict[str, bytes] = {}
     at = 0
     for name in asked:
         header, _, _ = done.stdout[at : at + _LONGEST_HEADER].partition(b"\n")
         at += len(header) + 1
         said = header.split(b" ")
-        if len(said) == 3 and said[1] == b"blob":
-            size = int(said[2])
-            found[name] = done.stdout[at : at + size]
-            at += size + 1
-        elif said[0] in (b"symlink", b"dangling", b"loop", b"notdir"):
+        if said[-1] == b"missing":  # the words before are what was asked for, whatever it looks like
+            raise OSError(f"git does not have {name} of {commit}")
+        if said[0] in (b"symlink", b"dangling", b"loop", b"notdir"):
             at += int(said[1]) + 1  # a link that leads out of the repository, or nowhere
-        elif len(said) == 3:
-            at += int(said[2]) + 1
+        else:
+            size = int(said[2])
+            if said[1] == b"blob":
+                found[name] = done.stdout[at : at + size]
+            at += size + 1
     return found
+
+
+def content_at(root: Path, commit: str, path: str) -> bytes | None:
+    """One file of a commit (``path`` relative to ``root``, also out of it); None where it has none, or is of another
+    repository.
+    """
+    try:
+        return next(iter(files_at(root, commit, path).values()), None)
+    except OSError:
+        return None
+
+
+def is_tracked(root: Path, path: str) -> bool:
+    """Whether a file belongs to the checkout that ``root`` is in."""
+    return bool(_git(root, "--literal-pathspecs", "ls-files", "--", path))
 
 
 def _git(root: Path, *arguments: str) -> str | None:
     """What a git command prints; None where it fails."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True, encoding="utf-8", errors="surrogateescape", timeout=_SECONDS, check=False,
+            [*_command(root), *arguments], capture_output=True, encoding="utf-8", errors="surrogateescape",
+            timeout=_SECONDS, check=False, env=_environment(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def _command(root: Path) -> list[str]:
+    """The start of a command that runs nothing and writes nothing. A branch may bring files that look like a bare
+    repository, whose configuration names commands; and a look takes no lock that somebody's commit needs.
+    """
+    safe = ("safe.bareRepository=explicit", "core.fsmonitor=false")
+    return ["git", "--no-optional-locks", *(word for value in safe for word in ("-c", value)), "-C", str(root)]
+
+
+def _environment() -> dict[str, str]:
+    """Nobody is there to be asked for a password."""
+    return {**os.environ, "GIT_TERMINAL_PROMPT": "0"}

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.config.load import ROOT_FILE
 from reconciler.config.validate import Desired
 from reconciler.config.variables import Given
-from reconciler.git import commit_of, files_at, folder_in_repository, git_state
+from reconciler.git import (
+    commit_of,
+    content_at,
+    files_at,
+    folder_in_repository,
+    git_state,
+    is_tracked,
+    links_at,
+    trouble_with,
+)
 from reconciler.model.diagnostics import errors
 from reconciler.model.errors import ConfigurationError, UsageError
 from reconciler.model.plan import Revision
@@ -36,29 +46,36 @@ def revision_of(root: Path, base: Base | None = None) -> Revision:
 
 def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given) -> Base:
     """What the project declares at a revision (``origin/main``), read with git and nothing else. Variables have the
-    values of now. Raises UsageError where git knows no such revision.
+    values of now, save those from files of the repository. Raises UsageError where git knows no such revision.
     """
     commit = commit_of(root, name)
     if commit is None:
+        if why := trouble_with(root):
+            raise UsageError(f"--base {name}: {why}")
         raise UsageError(
             f"--base {name}: git knows no such revision here. A shallow clone has the newest commit only: fetch the "
             "base too (`git fetch origin main`; in CI, check out the whole history), then name it: --base origin/main."
         )
     try:
-        files = files_at(root, commit, ROOT_FILE, "runs", "environments")
+        files = files_at(root, commit, ROOT_FILE, "runs", "environments", suffix=".toml")
     except OSError as problem:
         raise UsageError(f"--base {name}: {problem}.") from None
     if ROOT_FILE not in files:
         return Base(name, commit, None, f"{name} has no {ROOT_FILE} here: everything is new")
+    if links := links_at(root, commit, "runs", "environments"):  # a checkout follows them
+        return Base(name, commit, None, f"{name} has {links[0]} as a link, so nothing is compared with it")
     # As files, so that they are read by the same code, with the same bounds. Nothing else of the revision is there.
     with tempfile.TemporaryDirectory(prefix="reconciler-base-") as folder:
         for path, content in files.items():
-            if path.endswith(".toml"):
-                target = Path(folder, path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
+            target = Path(folder, "project", path)
+            if ".." in target.parts:  # git itself makes no such names, and checks none out
+                raise UsageError(f"--base {name}: {path} leads out of the project.")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
         try:
-            desired = check_project(Path(folder), environ, _known_to(files[ROOT_FILE], given))
+            values = _values_at(root, commit, given.files, Path(folder))
+            told = replace(_known_to(files[ROOT_FILE], given), files=values)
+            desired = check_project(Path(folder, "project"), environ, told)
         except ConfigurationError as problem:
             return Base(name, commit, None, f"{name} can't be compared with: {problem.diagnostics[0].detail}")
     if found := errors(desired.diagnostics):
@@ -66,6 +83,22 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
         first = f"{where}{found[0].summary}"
         return Base(name, commit, None, f"{name} has errors ({first}), so nothing is compared with it")
     return Base(name, commit, desired)
+
+
+def _values_at(root: Path, commit: str, files: Sequence[Path], folder: Path) -> tuple[Path, ...]:
+    """The files of variables' values as a commit has them, written to a folder: a branch may change them. One that git
+    does not know, then and now, is no branch's, and counts as it is.
+    """
+    found: list[Path] = []
+    for number, file in enumerate(files):
+        path = os.path.relpath(os.path.realpath(file), os.path.realpath(root))
+        content = content_at(root, commit, path)
+        if content is not None:
+            found.append(folder / f"{number}-{file.name}")
+            found[-1].write_bytes(content)
+        elif not is_tracked(root, path):
+            found.append(file)
+    return tuple(found)
 
 
 def _known_to(root_file: bytes, given: Given) -> Given:

@@ -58,6 +58,11 @@ class Store(Protocol):
     def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
         """What was begun or done of a saved plan."""
 
+    def done_actions(self, digests: Iterable[str]) -> set[str]:
+        """Which of these digests of actions are those of one that is done, of whatever plan: marked so, or with an
+        attempt that is ACCEPTED.
+        """
+
     def events(self, address: str | None = None) -> list[EventRecord]:
         """Events in the order in which they were committed."""
 

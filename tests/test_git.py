@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from reconciler.git import Git, git_state, project_name
+from reconciler.git import Git, files_at, git_state, project_name
 from tests.git import git
 
 
@@ -52,3 +53,56 @@ def test_commit_branch_and_changes(tmp_path: Path) -> None:
     assert git_state(tmp_path) == Git(commit, True, None)
     assert git_state(tmp_path, in_ci) == Git(commit, True, "12/merge")
     assert git_state(tmp_path, in_ci | {"GITHUB_HEAD_REF": "x" * 999}).branch == "x" * 255
+
+
+def test_a_repository_among_the_files_of_another_runs_nothing(tmp_path: Path) -> None:
+    """A pull request can bring what git takes for a bare repository, with commands in its configuration."""
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main")
+    project, ran = tmp_path / "evals", tmp_path / "ran"
+    git(tmp_path, "init", "--quiet", "--bare", project)
+    (project / "reconciler.toml").write_text("")
+    git(project, "--git-dir=.", "--work-tree=.", "add", "reconciler.toml")
+    command = f"touch '{ran}'; false"
+    (project / "config").write_text(
+        f'[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\nfsmonitor = "{command}"\n'
+    )
+    git_state(project)
+    assert not ran.exists()
+
+
+def test_asking_leaves_the_index_alone(tmp_path: Path) -> None:
+    """Somebody may be committing."""
+    git(tmp_path, "init", "--quiet")
+    file = tmp_path / "reconciler.toml"
+    file.write_text("")
+    git(tmp_path, "add", ".")
+    os.utime(file, (1, 1))
+    before = (tmp_path / ".git" / "index").read_bytes()
+    git_state(tmp_path)
+    assert (tmp_path / ".git" / "index").read_bytes() == before
+
+
+def test_files_of_a_commit_that_are_none(tmp_path: Path) -> None:
+    """A submodule, and one whose name looks like an answer of git's."""
+    git(tmp_path, "init", "--quiet")
+    for name in ("inner", "two words", "x blob"):
+        git(tmp_path, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},runs/{name}")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "z a.toml").write_text("# here")
+    git(tmp_path, "add", "runs/z a.toml")
+    git(tmp_path, "commit", "--quiet", "-m", "first")
+    assert files_at(tmp_path, git(tmp_path, "rev-parse", "HEAD"), "runs") == {"runs/z a.toml": b"# here"}
+
+
+def test_contents_that_cannot_be_fetched(tmp_path: Path) -> None:
+    """A clone may leave contents out, to be fetched when they are needed: a base without them would be another one."""
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    git(tmp_path, "init", "--quiet", origin)
+    (origin / "reconciler.toml").write_text("# here")
+    git(origin, "add", ".")
+    git(origin, "commit", "--quiet", "-m", "first")
+    git(origin, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--no-checkout", "--filter=blob:none", f"file://{origin}", clone)
+    origin.rename(tmp_path / "moved")
+    with pytest.raises(OSError, match=r"git .* of "):
+        files_at(clone, git(clone, "rev-parse", "HEAD"), "reconciler.toml")

@@ -50,8 +50,10 @@ def check_action(action: Action, fresh: Fresh, made_at: str) -> tuple[str, str] 
         return DONE, f"run {now.run_id} was adopted since the plan was made"
     if action.buys and _done_by_another(action, fresh, now):
         return DONE, f"run {now.run_id} was bought for just this since the plan was made"
-    if action.kind is Kind.CANCEL and now.run_id == action.precondition.run_id:
-        return None  # it came to rest meanwhile: there is nothing left to stop
+    if now.run_id == action.precondition.run_id and action.stops_first:
+        stopped = now.status in (StatusClass.CANCELED, StatusClass.GONE)
+        if action.kind is Kind.CANCEL or (action.kind is Kind.DELETE and stopped):
+            return None  # it came to rest meanwhile: there is nothing left to stop
     return "outdated", f"the plan was made when {_words(action.precondition, 'was')}; now {_words(now, 'is')}"
 
 

@@ -111,6 +111,7 @@ class Action:
     depends_on: tuple[Address, ...] = ()  # what has to SUCCEED before a purchase is submitted, and has not yet
     wave: int = 1  # purchases of a wave wait for those of earlier ones
     estimate: Estimate | None = None  # of a purchase; None: nothing is known of its cost
+    repeats: int = 0  # how often just this was done before: a change that comes back is another one
     foreign: bool = False  # with --base: the branch did not cause it, its declaration is as it was
 
     @property
@@ -137,6 +138,7 @@ class Action:
     @property
     def digest(self) -> str:
         """Of all that decides what is done; not of reasons, lines, times or progress."""
+        repeats = {"repeats": self.repeats} if self.repeats else {}
         return sha256(
             canonical_json(
                 {
@@ -152,6 +154,7 @@ class Action:
                     "run": self.subject.run_id if self.subject else None,
                     "reused": self.reused_run,
                     "moved_from": self.moved_from,
+                    **repeats,
                 }
             )
         )

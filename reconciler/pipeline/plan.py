@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.clock import now
+from reconciler.config.settings import Settings
 from reconciler.guards import refuse_others_workspace, refuse_vanishing_state
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.plan import NO_CHECKOUT, Plan, Revision
@@ -29,6 +30,7 @@ from reconciler.planning.moves import Moves, move
 from reconciler.planning.plan import Circumstances, plan
 from reconciler.planning.refresh import Observed, lay_over
 from reconciler.planning.renames import mention_forgotten
+from reconciler.planning.repeats import numbered
 from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
@@ -111,11 +113,12 @@ class _Planning:
         self._store = store
         self._client = client
         self._at = now()
-        self._asking: Asking | None = None
-        if client is not None and options.ask_service:
+        self._service: Asking | None = None
+        if client is not None:
             from reconciler.pipeline.asking import Asking
 
-            self._asking = Asking(project, store, client, self._at)
+            self._service = Asking(project, store, client, self._at)
+        self._asking = self._service if options.ask_service else None  # how runs stand
         self._why_none = why_none  # what is to be said of a state that is not there
         self._declared_only = store is None and options.offline
 
@@ -169,7 +172,8 @@ class _Planning:
             estimate=estimator(finished),
             revision=options.revision,
         )
-        return plan(instances, decisions, specs, found, around)
+        made = plan(instances, decisions, specs, found, around)
+        return replace(made, actions=numbered(made.actions, store.done_actions)) if store else made
 
     def _recorded(
         self,
@@ -208,6 +212,8 @@ class _Planning:
             return without_runs(decisions)
         if base is None or base.desired is None:
             return decisions
+        if _place(self._project.desired.settings) != _place(base.desired.settings):
+            return decisions  # the branch goes elsewhere, so all of it is the branch's
         head, before = (
             Declarations(desired.instances, desired.moved, desired.imports)
             for desired in (self._project.desired, base.desired)
@@ -220,9 +226,9 @@ class _Planning:
         run_ids = [block.run_id for block in blocks]
         owners = moves.history(self._store.attempts_of_runs(run_ids)) if self._store and run_ids else []
         adoptions = due(blocks, owners)
-        if self._asking is None or not adoptions.blocks:
+        if self._service is None or not adoptions.blocks:
             return adoptions
-        return self._asking.adopted(adoptions, instances, recorded)
+        return self._service.adopted(adoptions, instances, recorded)
 
     def _rescued(self, lineage: str) -> list[Diagnostic]:
         if self._store is None:
@@ -267,6 +273,11 @@ class _Planning:
                 f"An apply is at work ({who}, since {local(holder.since)}): what it does may change this plan."
             )
         return tuple(heading)
+
+
+def _place(settings: Settings) -> tuple[object, ...]:
+    """What records and runs a plan is about."""
+    return settings.base_url, settings.api_key, settings.state_url, settings.workspace
 
 
 def _other_workspaces(missing: StateMissing) -> str:

@@ -28,24 +28,54 @@ class Declarations:
 
 def mark_foreign(actions: Iterable[Action], head: Declarations, base: Declarations) -> tuple[Action, ...]:
     """The actions, with those marked that the branch did not cause: what decides them is declared as it was."""
-    now, before = by_address(head.instances), by_address(base.instances)
-    blocks = {(block.before, block.after) for block in base.moved}
-    imports = {(block.address, block.run_id) for block in base.imports}
+    touched = _touched(head, base)
+    changed = _changed(head, base, touched)
 
     def foreign(action: Action) -> bool:
-        if action.kind is Kind.MOVE:  # a block for a declaration stands for its instances
-            names = {action.moved_from, action.address}
-            new = [block for block in head.moved if (block.before, block.after) not in blocks]
-            return not any({block.before, block.after} & {*names, *map(_declaration, names)} for block in new)
-        if action.kind is Kind.IMPORT:
-            return (action.address, action.reused_run) in imports
-        return action.deposed or _said(now.get(action.address)) == _said(before.get(action.address))
+        if action.deposed:
+            return True  # decided before
+        if action.kind is Kind.MOVE:
+            return not _is_in(touched, action.address, action.moved_from or action.address)
+        return action.address not in changed and not _is_in(touched, action.address)
 
     return tuple(replace(action, foreign=True) if foreign(action) else action for action in actions)
 
 
-def _declaration(address: str | None) -> str:
-    return (address or "").partition("[")[0]
+def _touched(head: Declarations, base: Declarations) -> set[str]:
+    """Addresses whose runs may be others because of a block that only one of the two has. A block for a declaration
+    stands for its instances.
+    """
+    now, before = (
+        {
+            *((block.before, block.after) for block in side.moved),
+            *((block.address, f"= {block.run_id}") for block in side.imports),
+        }
+        for side in (head, base)
+    )
+    return {name for pair in now ^ before for name in pair}
+
+
+def _changed(head: Declarations, base: Declarations, touched: Collection[str]) -> set[str]:
+    """Addresses that are declared otherwise than in the base, and those that depend on such: they may go on, or wait,
+    because of that.
+    """
+    now, before = by_address(head.instances), by_address(base.instances)
+    found = {address for address in {**now, **before} if _said(now.get(address)) != _said(before.get(address))}
+    found |= {address for address in now if _is_in(touched, address)}
+    left: dict[tuple[str, ...], list[str]] = {}  # instances of a declaration share what they depend on
+    for instance in head.instances:
+        if instance.depends_on:
+            left.setdefault(instance.depends_on, []).append(instance.address)
+    before_pass = -1
+    while before_pass != (before_pass := len(left)):  # one pass will do where what is depended on comes first
+        for names in [*left]:
+            if not found.isdisjoint(names):
+                found.update(left.pop(names))
+    return found
+
+
+def _is_in(touched: Collection[str], *addresses: str) -> bool:
+    return any(address in touched or address.partition("[")[0] in touched for address in addresses)
 
 
 def _said(instance: Instance | None) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 
-from reconciler.model.changes import Action, Precondition, StatusClass
+from reconciler.model.changes import Action, Kind, Precondition, Progress, StatusClass
 from reconciler.model.errors import PlanOutdated
 from reconciler.model.plan import Plan
 
@@ -31,21 +31,22 @@ def expected(fresh: Plan, approval: Approval) -> Plan:
     """The fresh plan, known by the digest that was reviewed. Raises PlanOutdated where it does more or other than that
     plan, or where that plan was done already.
     """
-    wanted = [action for action in fresh.actions if not action.deposed]  # owed cancels were decided before
     if (reviewed := approval.reviewed) is not None:
         if reviewed.digest != approval.digest:
             raise _refused(approval, reviewed, "The saved plan is not the one that was reviewed: it hashes to this.")
         if reviewed.lineage not in ("", fresh.lineage):
             raise PlanOutdated("The saved plan was made from another state (its lineage differs). Plan again.")
-        known = {action.digest for action in reviewed.actions}
+        known = {action.digest for action in reviewed.actions if not action.deposed}  # the digest covers no other
         limits = reviewed.limits_digest
     elif fresh.digest == approval.digest:
-        known, limits = {action.digest for action in wanted}, fresh.limits_digest
+        known, limits = {action.digest for action in fresh.actions if not action.deposed}, fresh.limits_digest
     elif approval.begun is not None:
         known, limits = set(approval.begun), approval.limits
     else:
         raise _refused(approval, fresh, "The plan is not the one that was reviewed.", _planned(fresh))
-    again = [action for action in wanted if action.digest in approval.done]
+    fresh = replace(fresh, actions=tuple(_as_it_was(action, known) for action in fresh.actions))
+    wanted = [action for action in fresh.actions if not action.deposed]  # owed cancels were decided before
+    again = [action for action in wanted if any(digest in approval.done for digest in _digests(action))]
     more = [action for action in wanted if action.digest not in known]
     if again:
         raise _refused(approval, fresh, "The reviewed plan is spent: this was done by it before.", map(_line, again))
@@ -59,6 +60,29 @@ def expected(fresh: Plan, approval: Approval) -> Plan:
             difference.append("To do the rest, which was reviewed, leave these out: --exclude ADDRESS.")
         raise _refused(approval, fresh, "The plan is not the one that was reviewed.", difference)
     return replace(fresh, reviewed=approval.digest)
+
+
+def _digests(action: Action) -> Iterator[str]:
+    """Its digest, and those that it had before it was done."""
+    return (replace(action, repeats=times).digest for times in range(action.repeats + 1))
+
+
+def _as_it_was(action: Action, known: AbstractSet[str]) -> Action:
+    """What is left of ending a run that worked when that was reviewed, and rests by now, as it was reviewed: the run
+    may have been asked to stop by an earlier apply. One that SUCCEEDED meanwhile is not deleted.
+    """
+    run_id, status = action.precondition.run_id, action.precondition.status
+    if action.deposed or run_id is None or action.digest in known:
+        return action
+    ends: list[Kind] = []
+    if action.kind is Kind.FORGET:
+        ends = [Kind.CANCEL, Kind.DELETE] if status is StatusClass.GONE else [Kind.CANCEL]
+    elif action.kind is Kind.DELETE and status is StatusClass.CANCELED:
+        ends = [Kind.DELETE]
+    working = Precondition(run_id, StatusClass.WORKING)
+    subject = action.subject or Progress(run_id, status.value.upper())
+    before = (replace(action, kind=kind, precondition=working, subject=subject) for kind in ends)
+    return next((item for item in before if item.digest in known), action)
 
 
 def _refused(approval: Approval, planned: Plan, why: str, difference: Iterable[str] = ()) -> PlanOutdated:
@@ -108,6 +132,7 @@ def _facts(action: Action) -> dict[str, object]:
     facts["the current run"] = _standing(action.precondition)
     facts["the run that it concerns"] = action.subject.run_id if action.subject else None
     facts["the run to take"] = action.reused_run
+    facts["done before"] = f"{action.repeats} times" if action.repeats else None
     facts["moved from"] = action.moved_from
     return facts
 

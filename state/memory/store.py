@@ -24,6 +24,7 @@ from state.records import (
     Holder,
     JournalRecord,
     Meta,
+    Phase,
     PlanActionRecord,
     Row,
     Snapshot,
@@ -123,6 +124,16 @@ class MemoryStore:
     def plan_actions(self, plan_id: str) -> list[PlanActionRecord]:
         with self:
             return [action for action in self._tables.plan_actions.values() if action.plan_id == plan_id]
+
+    def done_actions(self, digests: Iterable[str]) -> set[str]:
+        wanted, attempts = set(digests), self._tables.attempts
+        with self:
+            return {
+                one.action_digest
+                for one in self._tables.plan_actions.values()
+                if one.action_digest in wanted
+                and (one.done_at or ((made := attempts.get(one.attempt_id or "")) and made.phase is Phase.ACCEPTED))
+            }
 
     def events(self, address: str | None = None) -> list[EventRecord]:
         with self:

@@ -63,6 +63,10 @@ _IN_ORDER = "address, number, attempt_id"
 ATTEMPTS_SQL = rows_sql(AttemptRecord, "attempts", "", _IN_ORDER)
 ATTEMPTS_OF_ADDRESSES_SQL = f"{attempts_by('address')} ORDER BY {_IN_ORDER}"
 ATTEMPTS_OF_RUNS_SQL = f"{attempts_by('run_id')} ORDER BY {_IN_ORDER}"
+DONE_SQL = """
+    SELECT DISTINCT p.action_digest FROM reconciler.plan_actions AS p
+    LEFT JOIN reconciler.attempts AS a ON a.workspace = p.workspace AND a.attempt_id = p.attempt_id
+    WHERE p.workspace = %s AND p.action_digest = ANY(%s) AND (p.done_at IS NOT NULL OR a.phase = 'ACCEPTED')"""
 
 
 _HEAD_SQL = f"""

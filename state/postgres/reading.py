@@ -61,6 +61,10 @@ class Reading(ABC):
         """Of one plan."""
         return self._records(PlanActionRecord, "plan_actions", "seq", plan_id=plan_id)
 
+    def done_actions(self, digests: Iterable[str]) -> set[str]:
+        """In one statement."""
+        return {digest for (digest,) in self._rows(queries.DONE_SQL, list(set(digests)))}
+
     def events(self, address: str | None = None) -> list[EventRecord]:
         """Of one address, or all."""
         return self._records(EventRecord, "events", "seq", address=address)

@@ -72,6 +72,10 @@ ADDRESSES_SQL = (
     "SELECT address FROM instances UNION SELECT address FROM attempts"
     " UNION SELECT address FROM events WHERE address IS NOT NULL ORDER BY 1"
 )
+DONE_SQL = (
+    "SELECT DISTINCT p.action_digest FROM plan_actions AS p LEFT JOIN attempts AS a ON a.attempt_id = p.attempt_id"
+    f" WHERE {among('p.action_digest')} AND (p.done_at IS NOT NULL OR a.phase = 'ACCEPTED')"
+)
 _OF_THESE = "SELECT value FROM json_each(?1)"  # addresses
 _EVENTS_OF_THESE = (
     f"rowid IN (SELECT rowid FROM events WHERE address IN ({_OF_THESE}) UNION SELECT e.rowid FROM attempts AS a"

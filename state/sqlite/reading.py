@@ -70,6 +70,11 @@ class Reading(ABC):
         """Of one plan."""
         return self._rows(PlanActionRecord, "plan_actions", "plan_id = ?", [plan_id])
 
+    def done_actions(self, digests: Iterable[str]) -> set[str]:
+        """In one statement."""
+        with self._reading() as db:
+            return {digest for (digest,) in db.execute(queries.DONE_SQL, (json.dumps(list(digests)),))}
+
     def events(self, address: str | None = None) -> list[EventRecord]:
         """Of one address, or all."""
         return self._rows(EventRecord, "events", *queries.matching("address", address))

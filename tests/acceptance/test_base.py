@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.project import HEAD, Project, run, said
+from tests.acceptance.project import HEAD, MODEL, Project, run, said
 from tests.git import git
-from tests.service import FakeService
+from tests.service import TICKETS, FakeService
 
+BODY = json.dumps({"spec_id": TICKETS, "generation_model": MODEL})
 NO_SECRETS = {"DATAFRAMER_API_KEY": None}
 
 
@@ -83,6 +84,80 @@ def test_moves_and_imports(project: Project, service: FakeService, main: str) ->
     assert causes(planned(project, "--base", "change")) == {"run.z": ("move", False)}
 
 
+def test_what_a_block_or_the_want_of_one_changes_is_the_branchs(
+    project: Project, service: FakeService, main: str
+) -> None:
+    """Whose declarations are as they were, and whose runs are others."""
+    service.polls = None
+    made = service.add_run({**json.loads(BODY), "number_of_samples": 11}, "PROCESSING").id
+    block = f'[[import]]\nto = "run.b"\nid = "{made}"\n'
+    project.declare(run("a"))
+    project.apply("--no-wait")
+    moved = '[[moved]]\nfrom = "run.a"\nto = "run.z"\n'
+    project.declare(run("z"), run("b", 11), block, moved)
+    commit(project, "to be moved and imported")
+    project.declare(run("z"), run("b", 11))
+    assert causes(planned(project, "--base", "HEAD", "--allow-duplicates")) == {
+        "run.a": ("cancel", True), "run.z": ("create", True), "run.b": ("create", True),
+    }  # fmt: skip
+    commit(project, "neither")
+    project.declare(run("z", 12), run("b", 11))
+    commit(project, "another size")
+    project.declare(run("z", 12), run("b", 11), moved)
+    found = causes(planned(project, "--base", "HEAD"))
+    assert found["run.b"] == ("create", False)
+    changes = planned(project, "--base", "HEAD")["resource_changes"]
+    assert {(item["action"], item["caused_by_branch"]) for item in changes if item["address"] == "run.z"} == {
+        ("move", True), ("replace", True),
+    }  # fmt: skip
+
+
+def test_what_the_branch_lets_go_on_is_the_branchs(project: Project, service: FakeService, main: str) -> None:
+    """It depends on what the branch buys again; before, it would have waited in vain."""
+    later = run("later", 20_000, depends_on=["run.mid"]) + run("mid", 14, depends_on=["run.a"])
+    service.fate = "FAILED"
+    project.declare(run("a"), later)
+    project.apply(code=7)
+    commit(project, "later")
+    assert causes(planned(project, "--base", "HEAD")) == {}
+    project.declare(run("a", lifecycle={"rerun": 1}), later)
+    assert causes(planned(project, "--base", "HEAD")) == {
+        "run.a": ("replace", True), "run.mid": ("create", True), "run.later": ("create", True),
+    }  # fmt: skip
+    commit(project, "again")
+    assert causes(planned(project, "--base", "HEAD")) == {
+        "run.a": ("replace", False), "run.mid": ("create", False), "run.later": ("create", False),
+    }  # fmt: skip
+
+
+def test_with_another_state_or_service_everything_is_the_branchs(
+    project: Project, service: FakeService, main: str
+) -> None:
+    project.apply()
+    service.runs.clear()  # what another account shows
+    text = (project.root / "reconciler.toml").read_text()
+    project.write("reconciler.toml", text + '\n[state]\nurl = "sqlite:///other.db"\n')
+    bought = {"run.a": ("create", True), "run.b": ("create", True), "run.c": ("create", True)}
+    assert causes(planned(project, "--base", "main")) == bought
+
+
+def test_a_file_of_values_is_the_branchs(project: Project, service: FakeService, main: str) -> None:
+    """One that lies in the repository is read as the base has it; one from elsewhere has the values of now."""
+    variables = '[variables.size]\ntype = "integer"\n'
+    project.declare(variables, run("v", 0, number_of_samples="${var.size}"))
+    values, elsewhere = project.write("values.toml", "size = 7\n"), project.folder / "elsewhere.toml"
+    commit(project, "values")
+    values.write_text("size = 8\n")
+    elsewhere.write_text("size = 9\n")
+    assert causes(planned(project, "--base", "HEAD", "--var-file", str(values))) == {"run.v": ("create", True)}
+    assert causes(planned(project, "--base", "HEAD", "--var-file", str(elsewhere))) == {"run.v": ("create", False)}
+    both = ("--base", "HEAD", "--var-file", str(values), "--var-file", str(elsewhere))
+    assert causes(planned(project, *both)) == {"run.v": ("create", False)}
+    other = project.write("new.toml", "size = 10\n")
+    git(project.root, "add", "new.toml")
+    assert causes(planned(project, *both, "--var-file", str(other))) == {"run.v": ("create", True)}
+
+
 def test_a_fork_has_neither_key_nor_state(project: Project, service: FakeService, main: str) -> None:
     table = '\n[state]\nurl = { env = "TEAM_STATE" }\n'
     moved = '[[moved]]\nfrom = "run.b"\nto = "run.y"\n'
@@ -135,6 +210,21 @@ def test_a_base_without_a_project_or_with_errors(project: Project, main: str) ->
     text = project.expect(0, "plan", "--base", "HEAD").stdout
     assert "HEAD has errors (reconciler.toml:" in text
     assert "create run.a" in text
+
+
+def test_a_linked_folder_is_not_taken_for_an_empty_one(project: Project, main: str) -> None:
+    project.write("shared/more.toml", run("d", 13))
+    (project.root / "runs").symlink_to("shared")
+    commit(project, "a link")
+    text = project.expect(0, "plan", "--offline", "--base", "HEAD", env=NO_SECRETS).stdout
+    assert "HEAD has runs as a link, so nothing is compared with it." in text
+
+
+def test_where_git_knows_nothing_its_own_words_are_told(project: Project) -> None:
+    project.declare(run("a"))
+    assert "not a git repository" in project.expect(1, "plan", "--base", "HEAD").stderr
+    without = {"PATH": str(project.home)}
+    assert "git can't be run: " in project.expect(1, "plan", "--base", "HEAD", env=without).stderr
 
 
 @pytest.mark.parametrize("name", ["origin/main", "--upload-pack=x", "", "main:reconciler.toml"])

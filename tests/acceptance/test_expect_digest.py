@@ -169,11 +169,12 @@ def test_a_digest_buys_once(project: Project, service: FakeService) -> None:
     project.declare(run("b", 11))
     project.apply("--prune")
     project.declare(run("b", 11), run("a", lifecycle={"on_remove": "delete"}))
-    assert reviewed(project) == digest
+    again = reviewed(project)
+    assert again != digest
     refused = expect(project, 4, digest)
     assert "spent" in refused.stderr
     assert samples(service) == [10, 11]
-    project.apply()
+    expect(project, 0, again)
     assert samples(service) == [10, 10, 11]
 
 
@@ -218,6 +219,28 @@ def test_an_edited_file_is_refused_also_with_its_digests_recomputed(
     assert saved.read_text() != text
     assert "edited" in project.expect(1, "apply", str(saved), "--expect-digest", digest).stderr
     assert service.creates == []
+
+
+def test_a_purchase_is_not_slipped_into_the_file_as_an_owed_cancel(
+    project: Project, service: FakeService, saved: Path
+) -> None:
+    """Owed cancels are no part of the digest, so nothing in the file that says it is one makes anything known."""
+    service.script_create(answers.refused(400), samples=10)
+    project.declare(run("a"))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    project.declare(run("a"), run("b", 9_000))
+    more = project.folder / "more.plan"
+    project.expect(0, "plan", "--out", str(more))
+    slipped = next(replace(item, deposed=True) for item in read_plan(more).actions if item.address == "run.b")
+    edited(saved, lambda made: replace(made, actions=(*made.actions, slipped)))
+    assert read_plan(saved).digest == digest
+    assert "not reviewed: create run.b" in expect(project, 4, digest, str(saved)).stderr
+    project.declare(run("a"))
+    expect(project, 1, digest, str(saved))  # begun with the edited file, and gone on with by the digest
+    project.declare(run("a"), run("b", 9_000))
+    assert "not reviewed: create run.b" in expect(project, 4, digest).stderr
+    assert samples(service) == [10]
 
 
 def test_what_the_digest_does_not_cover_is_not_taken_from_the_file(
@@ -265,6 +288,15 @@ def test_a_digest_that_nobody_knows(project: Project, service: FakeService) -> N
     assert len(service.creates) == 1
 
 
+def test_jobs_at_the_same_time_do_it_once_and_none_complains(project: Project, service: FakeService) -> None:
+    project.declare(run("a"), run("b", 11))
+    command = ("apply", "--expect-digest", reviewed(project), "--lock-timeout", "30s")
+    jobs = [project.start(*command) for _ in range(3)]
+    told = [(job.communicate(), job.returncode) for job in jobs]
+    assert [code for _, code in told] == [0, 0, 0], told
+    assert samples(service) == [10, 11]
+
+
 def test_what_was_not_reviewed_may_be_left_out(project: Project, service: FakeService) -> None:
     """A run that failed is to be retried: that is another decision, and the rest may go on without it."""
     service.script_create(answers.refused(400), samples=11)
@@ -278,3 +310,60 @@ def test_what_was_not_reviewed_may_be_left_out(project: Project, service: FakeSe
     assert "--exclude ADDRESS" in refused.stderr
     expect(project, 0, digest, "--no-wait", "--exclude", "run.a")
     assert samples(service) == [10, 11, 11]
+
+
+@pytest.mark.parametrize("with_file", [False, True])
+def test_what_was_asked_to_stop_is_ended_by_the_next_apply(
+    project: Project, service: FakeService, saved: Path, with_file: bool
+) -> None:
+    """Nobody waited for it, and another part of the plan is still to be done."""
+    service.polls = None
+    project.declare(run("deleted", lifecycle={"on_remove": "delete"}), run("stopped", 11))
+    project.apply("--no-wait")
+    project.declare(run("b", 12))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    options = ("--no-wait", *([str(saved)] if with_file else []))
+    service.cancel_polls = None  # it goes on for a while
+    service.script_create(answers.refused(400), samples=12)
+    expect(project, 1, digest, *options)
+    assert len(service.cancels) == 2
+    for made in service.runs.values():
+        made.finish("CANCELED")
+    done = expect(project, 0, digest, *options)
+    assert "Apply complete: 1 created, 1 cancelled, 1 deleted." in done.stdout
+    assert project.expect(0, "state", "list").stdout.split() == ["run.b"]
+    assert len(service.deletes) == 1
+
+
+def test_what_succeeded_after_the_review_is_not_deleted(project: Project, service: FakeService, saved: Path) -> None:
+    service.polls = None
+    project.declare(run("a", lifecycle={"on_remove": "delete"}), run("b", 11))
+    project.apply("--no-wait")
+    project.declare(run("b", 11))
+    project.expect(0, "plan", "--out", str(saved))
+    service.finish(service.run_of(10).id)
+    assert "not reviewed: delete run.a" in expect(project, 4, read_plan(saved).digest, str(saved)).stderr
+    project.expect(4, "apply", str(saved), "--no-wait")
+    assert service.deletes == []
+
+
+def test_a_change_that_comes_back_is_a_change_of_its_own(project: Project, service: FakeService) -> None:
+    """There and back and there again: each is reviewed, and each is applied, once."""
+    protected = run("a", lifecycle={"protect": True})
+    renamed = run("z") + '[[moved]]\nfrom = "run.a"\nto = "run.z"\n'
+    back = run("a") + '[[moved]]\nfrom = "run.z"\nto = "run.a"\n'
+    steps = (run("a"), protected, run("a"), protected, run("a"), run("b", 11), run("a"), run("b", 11),
+             run("a"), run("a", 12), run("a"), run("a", 12), run("a"), renamed, back, renamed, back)  # fmt: skip
+    digests: list[str] = []
+    for number, step in enumerate(steps):
+        project.declare(step)
+        digests.append(reviewed(project))
+        done = expect(project, 0, digests[-1])
+        assert "Apply complete" in done.stdout, (number, said(done))
+        if number % 3 == 0:  # an old job is run again
+            assert "No changes" in expect(project, 0, digests[-1]).stdout
+    assert samples(service) == [10, 11, 12]
+    assert len(set(digests)) == len(digests)
+    project.declare(protected)
+    assert "spent" in expect(project, 4, digests[1]).stderr

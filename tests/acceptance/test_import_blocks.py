@@ -43,6 +43,8 @@ def test_what_is_not_as_declared_is_refused_with_the_fields(project: Project, se
     refused = project.expect(1, "plan").stdout
     line_with(refused, "reconciler.toml:", "number_of_samples is 15, declared 10")
     project.apply(code=1)
+    project.apply("--no-refresh", code=1)
+    assert project.expect(0, "plan", "--offline").stdout.count("if it is as declared") == 1
     assert service.creates == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from state.errors import StateInvalid
 from state.records import ApplyRecord, AttemptRecord, BaselineRecord, OwedRecord, Phase, PlanActionRecord
 from state.store import Store
-from state.writes import Put
+from state.writes import Move, Put
 from tests.state import samples
 from tests.state.samples import T0, T1, attempt, event, instance, owed, spec
 
@@ -70,6 +70,17 @@ def test_baselines_and_plan_actions(store: Store) -> None:
     assert store.baseline("b2") is None
     assert store.plan_actions("p1") == actions
     assert store.plan_actions("p3") == []
+    assert store.done_actions(["0", "1", "2"]) == {"1"}
+    assert store.done_actions([]) == set()
+
+
+def test_an_action_is_done_with_its_attempt_wherever_that_was_moved(store: Store) -> None:
+    store.commit([Put(attempt(phase=Phase.ACCEPTED, run_id="r1")), Put(instance(attempt_id="a1"))])
+    begun = PlanActionRecord("p1:d", "p1", "d", "run.x", attempt_id="a1")
+    store.commit([Put(begun), Put(PlanActionRecord("p1:e", "p1", "e", "run.x", attempt_id="nobody"))])
+    assert store.done_actions(["d", "e"]) == {"d"}
+    store.commit([Move("run.x", "run.y", T1)])
+    assert store.done_actions(["d", "e"]) == {"d"}
 
 
 @pytest.mark.parametrize(
