@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from reconciler.config.checking import check
 from reconciler.config.dependencies import Names
-from reconciler.config.findings import Finding, check, error, warning
+from reconciler.config.findings import Finding, error, warning
 from reconciler.config.load import Document, Loaded
 from reconciler.config.models import ImportTable, MovedTable
 from reconciler.config.positions import Lines, Path, locate

@@ -6,12 +6,11 @@ Finding is cheap and knows only a path; positions are looked up once for each fi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.config.load import Document, Origin
-from reconciler.config.plain import plain
 from reconciler.config.positions import Lines, Path, Span, locate
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 
@@ -81,17 +80,6 @@ def _origin(name: str, origin: Origin) -> str:
 def _prefixes(path: Path) -> set[Path]:
     """A path, and what it lies in."""
     return {path[:length] for length in range(1, len(path) + 1)}
-
-
-def check(
-    kind: Any, value: object, document: Document, path: Path, known: Sequence[str], address: str | None
-) -> list[Finding]:
-    """Types, bounds, enumerations and known keys of one table (a type of ``models``); all problems of it."""
-    if plain(kind)(value):
-        return []
-    from reconciler.config.problems import problems  # with pydantic, 0.1 s
-
-    return problems(kind, value, document, path, known, address)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

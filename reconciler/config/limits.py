@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final, get_args, get_type_hints
 
-from reconciler.config.findings import Finding, check, did_you_mean, error
+from reconciler.config.checking import check
+from reconciler.config.findings import Finding, did_you_mean, error
 from reconciler.config.load import Document
 from reconciler.config.models import LimitsTable
 from reconciler.config.positions import Lines, Path, locate

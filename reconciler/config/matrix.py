@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, product
 from typing import Any, Final
 
-from reconciler.config.findings import Finding, check, did_you_mean, error, shown, warning
+from reconciler.config.checking import check
+from reconciler.config.findings import Finding, did_you_mean, error, shown, warning
 from reconciler.config.layers import SPEC_KEYS, Layer
 from reconciler.config.models import PointTable
 from reconciler.config.variants import MAX_INSTANCES, MAX_KEY, Variant, name_of, nothing, too_many

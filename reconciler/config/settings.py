@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from reconciler.config.checking import check
 from reconciler.config.environment import TABLES as ENVIRONMENT_TABLES
-from reconciler.config.findings import Finding, check, did_you_mean, error
+from reconciler.config.findings import Finding, did_you_mean, error
 from reconciler.config.limits import read_limits
 from reconciler.config.load import Document, Loaded
 from reconciler.config.models import ApiTable, ApplyTable, SpecsTable, StateTable

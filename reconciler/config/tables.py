@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from reconciler.config.findings import Finding, check, error, moved_to
+from reconciler.config.checking import check
+from reconciler.config.findings import Finding, error, moved_to
 from reconciler.config.layers import Layer
 from reconciler.config.models import OwnTable, RunTable
 from reconciler.config.variants import EXPANDING

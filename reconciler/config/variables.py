@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from reconciler.config.findings import Finding, check, did_you_mean, error
+from reconciler.config.checking import check
+from reconciler.config.findings import Finding, did_you_mean, error
 from reconciler.config.load import Document, Loaded, Origin, read_document
 from reconciler.config.models import VariableTable
 from reconciler.config.positions import Path as Keys
