@@ -51,7 +51,7 @@ class Request(_Remembering):
     @classmethod
     def of(cls, values: Mapping[str, Any], rerun: int = 0) -> Request:
         """From a table of values; lists become tuples."""
-        return cls(tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in values.items()), rerun)
+        return cls(tuple([(k, tuple(v) if isinstance(v, list) else v) for k, v in values.items()]), rerun)
 
     def body(self) -> dict[str, Any]:
         """The fields as JSON values, lists in declared order."""
