@@ -11,7 +11,7 @@ from pathlib import Path
 from reconciler.config.load import ROOT_FILE
 from reconciler.config.validate import Desired
 from reconciler.config.variables import Given
-from reconciler.git import commit_of, files_at, folder_in_repository, git_state
+from reconciler.git import Git, commit_of, files_at, folder_in_repository, git_state
 from reconciler.model.diagnostics import errors
 from reconciler.model.errors import ConfigurationError, UsageError
 from reconciler.model.plan import Revision
@@ -40,10 +40,7 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
     """
     commit = commit_of(root, name)
     if commit is None:
-        raise UsageError(
-            f"--base {name}: git knows no such revision here. A shallow clone has the newest commit only: fetch the "
-            "base too (`git fetch origin main`; in CI, check out the whole history), then name it: --base origin/main."
-        )
+        raise UsageError(_no_revision(root, name))
     try:
         files = files_at(root, commit, ROOT_FILE, "runs", "environments")
     except OSError as problem:
@@ -66,6 +63,22 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
         first = f"{where}{found[0].summary}"
         return Base(name, commit, None, f"{name} has errors ({first}), so nothing is compared with it")
     return Base(name, commit, desired)
+
+
+def _no_revision(root: Path, name: str) -> str:
+    if git_state(root) == Git():
+        return (
+            f"--base {name}: git finds no repository at {root.resolve()}. There is none, git is not installed, or it "
+            "belongs to somebody else (`git status` says which). Without --base, it is planned all the same."
+        )
+    if not name.strip():
+        return "--base is empty: name a revision, such as origin/main. Is the variable that it comes from set?"
+    # A shallow clone maps no other branch, so a plain `git fetch origin main` would leave origin/main unknown.
+    return (
+        f"--base {name}: git knows no such revision here. A shallow clone has the newest commit of one branch only: "
+        "fetch the base too (`git fetch --depth 1 origin main:refs/remotes/origin/main`; in CI, check out the whole "
+        "history), then name it: --base origin/main."
+    )
 
 
 def _known_to(root_file: bytes, given: Given) -> Given:
