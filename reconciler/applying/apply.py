@@ -162,7 +162,10 @@ class _Apply:
         owed = {item.run_id for item in self._tools.store.snapshot().owed}
         displaced = {action.subject.run_id for action in self._plan.actions if action.subject}
         if self._plan.actions and not self._todo() and owed.isdisjoint(displaced):
-            raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
+            raise PlanOutdated(
+                "This plan is spent: all of its actions are done. Runs of it that still work are followed by "
+                "`reconciler apply` without the file. For more, plan again."
+            )
         self._tools.recorder.begin(self._plan, self._approved())
         for override in self._options.overrides:
             self._tools.recorder.override(override)

@@ -192,7 +192,10 @@ def expect(project: Project, fresh: Plan, digest: str, reviewed: Plan | None) ->
     finally:
         store.close()
     if reviewed is not None and before.spent and not any(not action.deposed for action in fresh.actions):
-        raise PlanOutdated("The reviewed plan is spent: all of it is done. Plan again.")
+        raise PlanOutdated(
+            "The reviewed plan is spent: all of it is done. Runs of it that still work are followed by --expect-digest "
+            "without the file. For more, plan again."
+        )
     begun = before.known if limits else None
     known = limits[0].removeprefix(LIMITS) if limits else ""
     return expected(fresh, Approval(digest, reviewed, begun, known, before.done))
