@@ -50,12 +50,7 @@ def declared_at(root: Path, name: str, environ: Mapping[str, str], given: Given)
     """
     commit = commit_of(root, name)
     if commit is None:
-        if why := trouble_with(root):
-            raise UsageError(f"--base {name}: {why}")
-        raise UsageError(
-            f"--base {name}: git knows no such revision here. A shallow clone has the newest commit only: fetch the "
-            "base too (`git fetch origin main`; in CI, check out the whole history), then name it: --base origin/main."
-        )
+        raise UsageError(_no_revision(root, name))
     try:
         files = files_at(root, commit, ROOT_FILE, "runs", "environments", suffix=".toml")
     except OSError as problem:
@@ -99,6 +94,19 @@ def _values_at(root: Path, commit: str, files: Sequence[Path], folder: Path) -> 
         elif not is_tracked(root, path):
             found.append(file)
     return tuple(found)
+
+
+def _no_revision(root: Path, name: str) -> str:
+    if why := trouble_with(root):
+        return f"--base {name}: {why.rstrip('.')}. Without --base, it is planned all the same."
+    if not name.strip():
+        return "--base is empty: name a revision, such as origin/main. Is the variable that it comes from set?"
+    # A shallow clone maps no other branch, so a plain `git fetch origin main` would leave origin/main unknown.
+    return (
+        f"--base {name}: git knows no such revision here. A shallow clone has the newest commit of one branch only: "
+        "fetch the base too (`git fetch --depth 1 origin main:refs/remotes/origin/main`; in CI, check out the whole "
+        "history), then name it: --base origin/main."
+    )
 
 
 def _known_to(root_file: bytes, given: Given) -> Given:

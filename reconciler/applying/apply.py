@@ -43,6 +43,7 @@ class _Apply:
         self._ender = Ender(tools, self._teller, self._follower, options.command)
         self._purchases = Purchases(plan, tools, options, self._teller, self._follower)
         self._followed: set[str] = set()  # adopted runs
+        self._begun_at_work: frozenset[str] = frozenset()  # addresses that an earlier apply of this plan bought for
         self._deadline = None if options.wait_seconds is None else time.monotonic() + options.wait_seconds
 
     def run(self) -> Report:
@@ -162,8 +163,10 @@ class _Apply:
         owed = {item.run_id for item in self._tools.store.snapshot().owed}
         displaced = {action.subject.run_id for action in self._plan.actions if action.subject}
         # What is left of a reviewed plan was looked at just now: if it is done, another apply of it was quicker.
+        # Runs that still work are followed, also of a plan of which nothing else is left.
         again = bool(self._plan.actions) and not self._plan.reviewed
-        if again and not self._todo() and owed.isdisjoint(displaced):
+        self._begun_at_work = performed(self._tools.store, self._plan.key).working
+        if again and not self._todo() and not self._begun_at_work and owed.isdisjoint(displaced):
             raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
         self._tools.recorder.begin(self._plan, self._approved())
         for override in self._options.overrides:
@@ -266,7 +269,8 @@ class _Apply:
         """Addresses whose runs the plan saw at work, or did not know."""
         found = {i.address for i in self._plan.unchanged if i.progress and not is_final(i.progress.status)}
         found |= {a.address for a in self._plan.actions if a.subject and not is_final(a.subject.status)}
-        return found | {unmet.address for unmet in self._plan.unmet if unmet.kind == "unknown"}
+        found |= {unmet.address for unmet in self._plan.unmet if unmet.kind == "unknown"}
+        return {*found, *self._begun_at_work}
 
     def _may_go_on(self) -> bool:
         late = self._deadline is not None and time.monotonic() >= self._deadline and self._options.wait_seconds != 0

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.model.run import is_final
 from state.records import Phase
 from state.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """By digest of action: the address of each that is known to belong to the plan, and which of them are done."""
+    """By digest of action: the address of each that is known to belong to the plan, and which of them are done.
+    ``working``: the addresses for which it bought runs that are not finished.
+    """
 
     known: dict[str, str]
     done: frozenset[str]
+    working: frozenset[str]
 
     @property
     def spent(self) -> bool:
-        """Whether it was begun and nothing of it is left."""
-        return bool(self.known) and self.done.issuperset(self.known)
+        """Whether it was begun and nothing of it is left, not even a run to follow."""
+        return bool(self.known) and self.done.issuperset(self.known) and not self.working
 
 
 def performed(store: Store, key: str) -> Performed:
@@ -30,4 +34,7 @@ def performed(store: Store, key: str) -> Performed:
         attempt = attempts.get(record.attempt_id or "")
         if record.done_at or (attempt and attempt.phase is Phase.ACCEPTED):
             done.add(digest)
-    return Performed({digest: record.address for digest, record in begun.items()}, frozenset(done))
+    made = (attempts.get(record.attempt_id or "") for record in begun.values())
+    working = (item.address for item in made if item and item.run_id and not is_final(item.status) and not item.gone_at)
+    known = {digest: record.address for digest, record in begun.items()}
+    return Performed(known, frozenset(done), frozenset(working))

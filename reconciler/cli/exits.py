@@ -55,14 +55,15 @@ def explain(problem: Exception, session: Session) -> int:
         case ConfigurationError() | PlanError():
             session.report(problem.diagnostics)
         case ServiceError():
-            session.warn([f"{error}: The service: {problem}"])
+            session.caution(f"{error}: The service: {problem}")
         case StateLocked():
             since = problem.holder.since
             session.warn([f"{error}: {str(problem).replace(since, local(since))}"])
         case PlanOutdated():
-            session.warn([f"{error}: {problem}", *(f"  {line}" for line in problem.difference)])
+            session.caution(f"{error}: {problem}")
+            session.warn(f"  {line}" for line in problem.difference)
         case ReconcilerError() | StateError():
-            session.warn([f"{error}: {problem}"])
+            session.caution(f"{error}: {problem}")
         case _:
             session.warn("".join(traceback.format_exception(problem)).splitlines())
             session.warn(["This is a bug in reconciler. Nothing is lost: what was bought is in the state."])

@@ -10,7 +10,7 @@ import click
 from reconciler.cli.options import open_project
 from reconciler.cli.session import Session, pass_session
 
-_IGNORED = (".reconciler/", "outputs/")  # the state and the emulator's runs; what `download` brings
+_IGNORED = (".reconciler/", "outputs/", "*.plan")  # state, emulator's runs; what `download` brings; saved plans
 
 
 @click.command()

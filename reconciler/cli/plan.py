@@ -54,6 +54,7 @@ def plan(
     from reconciler.cli.exits import CHANGES, DONE, ERROR, LIMIT, UNSUCCESSFUL
     from reconciler.cli.rendering import failure, render
     from reconciler.model.errors import UsageError
+    from reconciler.model.limits import Level
     from reconciler.pipeline.plan import Mode, make_plan
 
     if out is not None and planning.offline:
@@ -78,7 +79,8 @@ def plan(
         session.warn(["The plan has errors, so it can't be applied."])
         ctx.exit(ERROR)
     if made.forbidding:
-        session.warn(["A limit forbids this plan, so it can't be applied."])
+        way = " without --override" if all(item.limit.level is Level.SOFT for item in made.forbidding) else ""
+        session.warn([f"A limit forbids this plan, so it can't be applied{way}."])
         ctx.exit(code or LIMIT)
     if code:
         ctx.exit(code)

@@ -252,14 +252,15 @@ class _Planning:
         if self._options.mode is Mode.REFRESH_ONLY:
             heading.append("Refresh only: what the service says otherwise than the state records; nothing is planned.")
         if self._options.offline:
-            heading.append("Offline: the service was not asked; runs are taken as they were recorded.")
+            known = "nothing is known of runs" if self._store is None else "runs are taken as they were recorded"
+            heading.append(f"Offline: the service was not asked; {known}.")
         elif self._asking is None:
             heading.append("Not refreshed: runs are taken as they were recorded.")
         base = self._options.base
         if base is not None and base.trouble:
             heading.append(f"--base {base.trouble}.")
         if self._declared_only and base is not None and not base.trouble:
-            heading.append(f"Declarations only, compared with {base.name}: nothing is known of runs.")
+            heading.append(f"Declarations only, compared with {base.name}.")
         elif self._store is None:
             only = "declarations only; " if self._options.offline else ""
             creates = f": {only}applying creates it" if self._options.mode is Mode.NORMAL else ""

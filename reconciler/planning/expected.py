@@ -11,6 +11,7 @@ from reconciler.model.errors import PlanOutdated
 from reconciler.model.plan import Plan
 
 _SHOWN = 20  # lines of a difference
+_EXACTLY = "Give the reviewed plan as well (apply PLANFILE --expect-digest …), and the difference is told exactly."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ def expected(fresh: Plan, approval: Approval) -> Plan:
     """
     if (reviewed := approval.reviewed) is not None:
         if reviewed.digest != approval.digest:
-            raise _refused(approval, reviewed, "The saved plan is not the one that was reviewed: it hashes to this.")
+            raise PlanOutdated(
+                "The saved plan is not the one that was reviewed. Nothing was done. Give the file or the digest that "
+                "belongs to the other, or the digest alone.",
+                (f"reviewed:       {approval.digest}", f"the saved plan: {reviewed.digest}"),
+            )
         if reviewed.lineage not in ("", fresh.lineage):
             raise PlanOutdated("The saved plan was made from another state (its lineage differs). Plan again.")
         known = {action.digest for action in reviewed.actions if not action.deposed}  # the digest covers no other
@@ -43,7 +48,7 @@ def expected(fresh: Plan, approval: Approval) -> Plan:
     elif approval.begun is not None:
         known, limits = set(approval.begun), approval.limits
     else:
-        raise _refused(approval, fresh, "The plan is not the one that was reviewed.", _planned(fresh))
+        raise _refused(approval, fresh, "The plan is not the one that was reviewed.", _planned(fresh), _EXACTLY)
     fresh = replace(fresh, actions=tuple(_as_it_was(action, known) for action in fresh.actions))
     wanted = [action for action in fresh.actions if not action.deposed]  # owed cancels were decided before
     again = [action for action in wanted if any(digest in approval.done for digest in _digests(action))]
@@ -85,12 +90,12 @@ def _as_it_was(action: Action, known: AbstractSet[str]) -> Action:
     return next((item for item in before if item.digest in known), action)
 
 
-def _refused(approval: Approval, planned: Plan, why: str, difference: Iterable[str] = ()) -> PlanOutdated:
+def _refused(approval: Approval, planned: Plan, why: str, difference: Iterable[str], *hint: str) -> PlanOutdated:
     lines = list(difference)
     more = len(lines) - _SHOWN
     shown = [*lines[:_SHOWN], *([f"… and {more:,} lines more"] if more > 0 else [])]
     digests = (f"reviewed:    {approval.digest}", f"planned now: {planned.digest}")
-    return PlanOutdated(f"{why} Nothing was done. Review the plan as it is now.", (*digests, *shown))
+    return PlanOutdated(f"{why} Nothing was done. Review the plan as it is now.", (*digests, *shown, *hint))
 
 
 def _planned(fresh: Plan) -> Iterator[str]:
@@ -98,7 +103,6 @@ def _planned(fresh: Plan) -> Iterator[str]:
     if not fresh.actions:
         yield "There is nothing to do: it was done otherwise, or this is not the state that it was planned for."
     yield from map(_line, fresh.actions)
-    yield "Give the reviewed plan as well (apply PLANFILE --expect-digest …), and the difference is told exactly."
 
 
 def _line(action: Action) -> str:

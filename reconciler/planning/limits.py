@@ -52,20 +52,21 @@ def _check(limit: Limit, actions: Sequence[Action]) -> tuple[bool, str]:
         return _models(limit.name, limit.value, buying)
     match limit.name:
         case "max_new_runs":
-            return _count(len(buying), limit.value, "new runs")
+            return _count(len(buying), limit.value, "new run")
         case "max_new_samples":
-            return _count(sum(action.after.samples for action in buying if action.after), limit.value, "new samples")
+            return _count(sum(action.after.samples for action in buying if action.after), limit.value, "new sample")
         case "max_cancel":
             stopped = sum(1 for action in actions if action.stops and not action.deposed)
-            return _count(stopped, limit.value, "runs to cancel or delete")
+            return _count(stopped, limit.value, "run", " to cancel or delete")
         case "max_cost_usd":
             return _cost(limit.value, buying)
         case _:
             raise AssertionError(f"no such limit: {limit.name}")
 
 
-def _count(found: int, most: float, what: str) -> tuple[bool, str]:
-    return found <= most, f"{found:,} {what}, {most:,} are allowed"
+def _count(found: int, most: float, noun: str, what: str = "") -> tuple[bool, str]:
+    plural = "" if found == 1 else "s"
+    return found <= most, f"{found:,} {noun}{plural}{what}, {most:,} are allowed"
 
 
 def _cost(most: float, buying: Sequence[Action]) -> tuple[bool, str]:

@@ -102,13 +102,15 @@ def _result(item: LimitResult) -> str:
 
 
 def changes(plan: Plan) -> Iterator[Part]:
-    """What is not destructive. Purchases that are new are the first to be left out."""
+    """What is not destructive. Purchases that are new are the first to be left out, those that the branch did not cause
+    before others.
+    """
     order = {Kind.CREATE: 2, Kind.RETRY: 1}
     numbered = [item for item in enumerate(plan.actions) if not is_destructive(item[1])]
     if not numbered:
         return
     compared = plan.revision.base is not None
-    by_weight = sorted(numbered, key=lambda item: order.get(item[1].kind, 0))
+    by_weight = sorted(numbered, key=lambda item: (order.get(item[1].kind, 0), compared and item[1].foreign))
     rows = ((at, _change_row(action, compared)) for at, action in by_weight)
 
     def hidden(shown_rows: int) -> str:
@@ -205,11 +207,12 @@ def _table(title: str, head: str, rows: Iterable[str], count: int, noun: str, *,
 
 
 def diffs(plan: Plan) -> Iterator[Part]:
-    """The fields of each run that change, folded; destructive changes first."""
+    """The fields of each run that change, folded; destructive changes first, what the branch did not cause last."""
     found = [action for action in plan.actions if _has_fields(action)]
     if not found:
         return
-    found.sort(key=lambda action: not is_destructive(action))
+    compared = plan.revision.base is not None
+    found.sort(key=lambda action: (not is_destructive(action), compared and action.foreign))
     count = counted(len(found), "run")
     head = f"<details>\n<summary>Field by field: {count}</summary>\n\n"
     rows = (

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.config.variables import Given
+from reconciler.model.errors import UsageError
+from reconciler.revisions import declared_at
 from tests.acceptance.project import HEAD, MODEL, Project, run, said
 from tests.git import git
 from tests.service import TICKETS, FakeService
@@ -174,7 +179,7 @@ def test_a_fork_has_neither_key_nor_state(project: Project, service: FakeService
     assert replaced["change"]["actions"] == ["forget", "create"]
     assert (replaced["change"]["before"]["number_of_samples"], replaced["run"]) == (10, None)
     text = project.expect(0, "plan", "--offline", "--base", "main", env=NO_SECRETS).stdout
-    assert "Declarations only, compared with main: nothing is known of runs." in text
+    assert "Declarations only, compared with main." in text
     assert "spec_name: Support tickets" in text
     assert "spec_version: latest" in text
     assert "create run.d  new in this branch" in text
@@ -227,11 +232,33 @@ def test_where_git_knows_nothing_its_own_words_are_told(project: Project) -> Non
     assert "git can't be run: " in project.expect(1, "plan", "--base", "HEAD", env=without).stderr
 
 
-@pytest.mark.parametrize("name", ["origin/main", "--upload-pack=x", "", "main:reconciler.toml"])
+@pytest.mark.parametrize("name", ["origin/main", "--upload-pack=x", "main:reconciler.toml"])
 def test_an_unknown_revision_is_an_error_that_says_what_to_do(project: Project, main: str, name: str) -> None:
     refused = project.expect(1, "plan", f"--base={name}")
     assert "git knows no such revision" in refused.stderr
     assert "git fetch" in refused.stderr
+
+
+def test_no_base_and_no_repository_are_called_so(tmp_path: Path, project: Project, main: str) -> None:
+    given = Given()
+    with pytest.raises(UsageError, match="--base is empty"):
+        declared_at(project.root, "", {}, given)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    with pytest.raises(UsageError, match="not a git repository"):
+        declared_at(alone, "main", {}, given)
+
+
+def test_the_fetch_that_is_advised_makes_a_shallow_clone_know_the_base(
+    tmp_path: Path, project: Project, main: str
+) -> None:
+    there = tmp_path / "shallow"
+    git(project.root, "clone", "--quiet", "--depth", "1", project.root.resolve().as_uri(), there)
+    with pytest.raises(UsageError) as refused:
+        declared_at(there, "origin/main", {}, Given())
+    (advice,) = re.findall("`git (fetch .*?)`", str(refused.value))
+    git(there, *advice.split())
+    assert declared_at(there, "origin/main", {}, Given()).commit == main
 
 
 def test_files_of_the_base_are_read_as_they_were_committed(project: Project, main: str) -> None:

@@ -88,9 +88,9 @@ def test_init_overwrites_nothing(project: Project) -> None:
     before = (project.root / "reconciler.toml").read_bytes()
     project.run("init")
     assert (project.root / "reconciler.toml").read_bytes() == before
-    assert (project.root / ".gitignore").read_text().splitlines() == ["*.pyc", ".reconciler/", "outputs/"]
+    assert (project.root / ".gitignore").read_text().splitlines() == ["*.pyc", ".reconciler/", "outputs/", "*.plan"]
     project.run("init")
-    assert (project.root / ".gitignore").read_text().splitlines() == ["*.pyc", ".reconciler/", "outputs/"]
+    assert (project.root / ".gitignore").read_text().splitlines() == ["*.pyc", ".reconciler/", "outputs/", "*.plan"]
 
 
 def test_quiet_and_verbose_do_not_change_what_json_says(project: Project) -> None:

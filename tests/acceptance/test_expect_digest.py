@@ -367,3 +367,29 @@ def test_a_change_that_comes_back_is_a_change_of_its_own(project: Project, servi
     assert len(set(digests)) == len(digests)
     project.declare(protected)
     assert "spent" in expect(project, 4, digests[1]).stderr
+
+
+def test_with_the_file_too_runs_are_followed_to_their_end(project: Project, service: FakeService, saved: Path) -> None:
+    """Everything is bought, and nobody waited: the job that is run again does."""
+    service.polls = None
+    project.declare(run("a"))
+    project.expect(0, "plan", "--out", str(saved))
+    digest = read_plan(saved).digest
+    expect(project, 0, digest, str(saved), "--no-wait")
+    expect(project, 7, digest, str(saved), "--wait-timeout", "1s")
+    service.finish(service.run_ids[0])
+    assert "run.a: SUCCEEDED" in expect(project, 0, digest, str(saved)).stdout
+    assert "spent" in expect(project, 4, digest, str(saved)).stderr
+    assert samples(service) == [10]
+
+
+def test_likewise_with_the_file_alone(project: Project, service: FakeService, saved: Path) -> None:
+    service.polls = None
+    project.declare(run("a"))
+    project.expect(0, "plan", "--out", str(saved))
+    project.expect(0, "apply", str(saved), "--no-wait")
+    project.expect(7, "apply", str(saved), "--wait-timeout", "1s")
+    service.finish(service.run_ids[0])
+    assert "1 succeeded" in project.expect(0, "apply", str(saved)).stdout
+    assert "spent" in project.expect(4, "apply", str(saved)).stderr
+    assert samples(service) == [10]

@@ -131,3 +131,18 @@ def test_a_long_difference_is_counted() -> None:
         expected(plan(*many), approved(plan(A), file=True))
     assert len(refused.value.difference) < 30
     assert "more" in refused.value.difference[-1]
+
+
+def test_a_digest_alone_says_how_to_learn_the_difference_however_long() -> None:
+    with pytest.raises(PlanOutdated) as refused:
+        expected(plan(*(action(name=f"x{n}") for n in range(500))), approved(plan(A)))
+    assert "480 lines more" in refused.value.difference[-2]
+    assert "apply PLANFILE --expect-digest" in refused.value.difference[-1]
+
+
+def test_a_saved_plan_of_another_digest_is_called_that() -> None:
+    with pytest.raises(PlanOutdated, match="The saved plan is not the one") as refused:
+        expected(plan(A), replace(approved(plan(A)), reviewed=plan(B)))
+    assert refused.value.difference == (
+        f"reviewed:       {plan(A).digest}", f"the saved plan: {plan(B).digest}",
+    )  # fmt: skip

@@ -162,6 +162,13 @@ def test_rows_that_the_branch_did_not_cause_are_told_only_where_it_is_known() ->
     )
 
 
+def test_where_all_does_not_fit_what_the_branch_caused_is_shown() -> None:
+    made = plan(*(action(name=f"other{number:03}", foreign=True) for number in range(200)), action(name="zz"))
+    text = plan_markdown(replace(made, revision=Revision(base=HEAD)), max_bytes=6000).text
+    assert "not shown**: " in text
+    assert "| create | `run.zz` | because |" in text
+
+
 def test_waves_are_told() -> None:
     made = plan(action(), action(name="b", depends_on=(Address("run.a"),), wave=2))
     assert "| create | `run.b` | because; wave 2, waits for `run.a` | `runs/evals.toml:7` |" in plan_markdown(made).text
