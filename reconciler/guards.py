@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from reconciler.git import project_name
 from reconciler.model.changes import Action
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import UsageError
@@ -62,6 +61,8 @@ def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:
     theirs = snapshot.marks.get(PROJECT)
     if theirs is None or not _is_unnamed(project) or not snapshot.instances:
         return
+    from reconciler.git import project_name
+
     declared = project.desired.instances
     if any(one.address in snapshot.instances for one in declared) or theirs.value == project_name(project.root):
         return
@@ -74,6 +75,8 @@ def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:
 
 def note_project(project: Project, snapshot: Snapshot, recorder: Recorder) -> None:
     """Record which project uses a workspace that nobody named."""
+    from reconciler.git import project_name
+
     if _is_unnamed(project) and PROJECT not in snapshot.marks:
         recorder.mark(PROJECT, project_name(project.root))
 
