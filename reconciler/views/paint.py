@@ -16,6 +16,8 @@ from typing import Final
 _CODES: Final = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _SECRET: Final = os.urandom(8).hex()
 _MARKS: Final = re.compile(f"\x00{_SECRET}:([0-9;]+)\x00")
+_TYPED: Final = re.compile("`[^`]+`")
+_GLUE: Final = "\ue000"  # stands for a blank while a line is broken; private, so ``escape`` lets none through
 _PIECES: Final = re.compile("[^,]*,|[^,]+")  # of a word that is too long
 # Blank or invisible, though Unicode counts them among letters and marks: fillers, joiners, variation selectors.
 _INVISIBLE: Final = re.compile(
@@ -45,14 +47,19 @@ def joined(lines: Iterable[str]) -> str:
 
 def wrapped(line: str, width: int) -> list[str]:
     """A line broken at blanks, so that it fits a terminal; what follows is indented more. A word that is too long even
-    for a line of its own, such as the address of a point of a matrix, is broken after commas, and else never.
+    for a line of its own, such as the address of a point of a matrix, is broken after commas, and else never. What is to
+    be typed, between backticks, stays on one line if it fits one.
     """
     if visible_length(line) <= width:
         return [line]
     body, shown = line.lstrip(" "), _MARKS.sub("", line)
     deeper = " " * (len(shown) - len(shown.lstrip(" ")) + 8)
+
+    def together(typed: re.Match[str]) -> str:
+        return typed[0].replace(" ", _GLUE) if visible_length(deeper + typed[0]) <= width else typed[0]
+
     parts: list[str] = []
-    first, *words = body.split(" ")
+    first, *words = (word.replace(_GLUE, " ") for word in _TYPED.sub(together, body).split(" "))
     now = line.removesuffix(body) + first
     for word in words:
         if not word or visible_length(f"{now} {word}") <= width:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.cli.output import Output, to_json
-from reconciler.views.paint import Paint, escape, joined, one_line, printable
+from reconciler.views.paint import Paint, escape, joined, one_line, printable, wrapped
 
 COLOUR = Paint(True)
 OURS = re.compile(r"\x1b\[(?:[0-9]+;?)+m")
@@ -66,3 +66,17 @@ def test_a_stream_passes_nothing_around_the_function() -> None:
 def test_json_needs_no_escaping_on_its_way_out(text: str) -> None:
     for written in (to_json({text: [text]}), to_json({text: [text]}, None)):
         assert printable(written) == written
+
+
+def test_what_is_to_be_typed_stays_on_one_line() -> None:
+    command = "`reconciler plan --format markdown | reconciler comment`"
+    lines = wrapped(f"error: Standard input is this terminal. Type {command}, or name a file.", 66)
+    assert [line.strip() for line in lines] == [
+        "error: Standard input is this terminal. Type",
+        f"{command},",
+        "or name a file.",
+    ]
+    assert all(len(line) <= 66 for line in lines)
+    narrow = wrapped(f"Type {command}, or name a file.", 40)  # no line could hold it
+    assert " ".join(line.strip() for line in narrow) == f"Type {command}, or name a file."
+    assert all(len(line) <= 40 for line in narrow)
