@@ -2,7 +2,8 @@
 
     python -m tests.bench [--only PATH …] [--rounds 5] [--json FILE] [--report PAGE] [--quick]
 
-Exit code 1 when a goal is missed. Commands run as people run them, each a new process, after one that does not count.
+Exit code 1 when a goal is missed, or a path could not be measured. Commands run as people run them, each a new process,
+after one that does not count.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tests.bench import applying, planning
 from tests.bench.account import Service
 from tests.bench.figures import Record, put_into
 from tests.bench.harness import FULL, QUICK, Bench
+from tests.bench.running import CommandFailed
 
 PATHS: Mapping[str, Callable[[Bench], None]] = {
     "start": planning.start,
@@ -45,11 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.rounds < 1:
         parser.error("--rounds is 1 or more")
     record = Record(1 if chosen.quick else chosen.rounds, judging=not chosen.quick)
-    # On the disk, as projects are: in memory a commit would cost nothing.
+    # TMPDIR has to be on a disk, as projects are: in memory a commit would cost nothing.
     with Service() as service, tempfile.TemporaryDirectory(prefix="bench-") as folder:
         bench = Bench(record, Path(folder), service, QUICK if chosen.quick else FULL)
         for name in chosen.only or PATHS:
-            PATHS[name](bench)
+            try:
+                PATHS[name](bench)
+            except CommandFailed as problem:  # the others may be worth their time
+                record.fail(name, problem)
     return finish(record, chosen.json, chosen.report)
 
 
@@ -59,9 +64,9 @@ def finish(record: Record, kept: Path | None, page: Path | None) -> int:
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(record.json(), indent=1) + "\n", "utf-8")
-    if page:
+    if page and not record.failures:
         put_into(page, record)
-    return 1 if record.missed else 0
+    return 1 if record.missed or record.failures else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 import psutil
 
@@ -131,7 +132,7 @@ def _script(bench: Bench, at_once: int) -> float:
 
 def _ideal(bench: Bench, at_once: int) -> tuple[float, ...]:
     """Every slot always at work, and nothing costs anything but the latency: seconds, once for each round."""
-    return (bench.scale.applied * bench.scale.latency / at_once,) * bench.record.rounds
+    return (ceil(bench.scale.applied / at_once) * bench.scale.latency,) * bench.record.rounds
 
 
 def _seconds(samples: Sequence[Applied]) -> tuple[float, ...]:
@@ -162,14 +163,14 @@ def _follow(bench: Bench, project: Project) -> Followed:
             watched = psutil.Process(child.pid)
             deadline = time.monotonic() + _START_SECONDS
             while len(bench.service.facts().lists_at) < 2:  # the plan's, and the first to follow
-                if child.poll() is not None or time.monotonic() > deadline:
+                if watched.status() == psutil.STATUS_ZOMBIE or time.monotonic() > deadline:
                     raise CommandFailed(f"The apply does not follow: {(project.home / 'said.txt').read_text()[:1_000]}")
                 time.sleep(0.01)
             before, used, begin = bench.service.facts(), watched.cpu_times(), time.monotonic()
             time.sleep(bench.scale.followed)
             after, spent, end = bench.service.facts(), watched.cpu_times(), time.monotonic()
         finally:
-            child.send_signal(signal.SIGINT)
+            os.kill(child.pid, signal.SIGINT)  # not by Popen, which would wait for one that ended
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
     looks = len(after.lists_at) - len(before.lists_at)

@@ -73,19 +73,27 @@ class Figure:
 
     def row(self) -> tuple[str, ...]:
         """For a table; see HEAD."""
-        theirs = f"{number(statistics.median(self.theirs))} {self.unit}" if self.beside else ""
+        theirs = self._with_unit(statistics.median(self.theirs)) if self.beside else ""
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         low, high = self.spread
         spread = f"{number(low)} … {number(high)}"
-        ours = f"{number(self.median)} {self.unit}"
-        return self.what, ours, spread, theirs, self.beside, ratio, self.limit, self.verdict
+        return self.what, self._with_unit(self.median), spread, theirs, self.beside, ratio, self.limit, self.verdict
+
+    @property
+    def miss(self) -> str:
+        """What was missed, in a line."""
+        compared = f", {self.ratio:.2f} × {self.beside}" if self.beside else ""
+        return f"{self.what}: {self._with_unit(self.median)}{compared}; goal {self.limit}"
 
     @property
     def limit(self) -> str:
         """The goal in words."""
         if self.goal is None:
             return ""
-        return f"≤ {self.goal.most:g} ×" if self.goal.of_ratio else f"≤ {number(self.goal.most)} {self.unit}"
+        return f"≤ {self.goal.most:g} ×" if self.goal.of_ratio else f"≤ {self._with_unit(self.goal.most)}"
+
+    def _with_unit(self, value: float) -> str:
+        return f"{number(value)} {self.unit}".rstrip()
 
     def json(self) -> dict[str, Any]:
         """Everything, with every sample."""
@@ -110,6 +118,7 @@ class Record:
     rounds: int
     judging: bool = True
     figures: list[Figure] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)  # of paths that could not be measured
     loads: list[float] = field(default_factory=lambda: [os.getloadavg()[0]])
 
     def add(self, *figures: Figure) -> None:
@@ -122,8 +131,14 @@ class Record:
             judged = f"; goal {limit}: {verdict}" if limit and self.judging else ""
             print(f"{name}: {ours} ({spread}){compared}{judged}", flush=True)
 
+    def fail(self, path: str, why: object) -> None:
+        """A path ended early; what it had measured stays."""
+        self.failures.append(f"{path}: {why}")
+        print(f"NOT MEASURED: {self.failures[-1]}", flush=True)
+
     @property
     def missed(self) -> list[Figure]:
+        """Figures that did not reach their goals."""
         return [figure for figure in self.figures if figure.missed] if self.judging else []
 
     def text(self) -> str:
@@ -134,15 +149,14 @@ class Record:
         lines = table([HEAD, *rows]) if rows else []
         said = f"goals missed: {len(self.missed)}" if self.judging else "goals are not judged at this size"
         lines = [line.rstrip() for line in lines]
-        return "\n".join([*lines, "", said, *(f"  {figure.what}" for figure in self.missed)])
+        lines += ["", said, *(f"  {figure.miss}" for figure in self.missed)]
+        return "\n".join([*lines, *(f"NOT MEASURED: {failure}" for failure in self.failures)])
 
     def json(self) -> dict[str, Any]:
         """For programs."""
-        return {
-            "machine": machine(self.loads),
-            "rounds": self.rounds,
-            "figures": [each.json() for each in self.figures],
-        }
+        figures = [figure.json() for figure in self.figures]
+        about = {"machine": machine(self.loads), "rounds": self.rounds, "judged": self.judging}
+        return {**about, "figures": figures, "failures": self.failures}
 
 
 def machine(loads: Sequence[float]) -> dict[str, Any]:

@@ -116,22 +116,23 @@ def first(bench: Bench) -> None:
     """The first ``plan``: everything is new. And what it costs to write it down."""
     project = bench.declared(bench.scale.changes)
     bench.service.set_up()
-    saved = project.home / "saved.plan"
+    written: dict[str, tuple[str, ...]] = {
+        "saved plan": ("--out", str(project.home / "saved.plan")),
+        "plan as JSON": ("--format", "json"),
+        "plan as Markdown": ("--format", "markdown"),
+    }
     says = f"{project.runs:,} to create"
     ours: Measure = partial(_saying, says, product(project.root, "plan"), project.env, tail=True)
-    (samples,) = bench.turns(ours)
-    took = tuple(ms / 1000 for ms in millis(samples))
+    plain, *others = bench.turns(
+        ours, *(partial(run, product(project.root, "plan", *words), project.env) for words in written.values())
+    )
+    took = tuple(ms / 1000 for ms in millis(plain))
     runs = f"{project.runs:,} new runs"
     bench.record.add(
         Figure("first", f"first plan of {runs}", "s", took, goal=within(_FIRST_SECONDS)),
-        Figure("first", f"first plan of {runs}, peak memory", "MB", memory(samples)),
+        Figure("first", f"first plan of {runs}, peak memory", "MB", memory(plain)),
     )
-    for what, words in {
-        "saved plan": ("--out", str(saved)),
-        "plan as JSON": ("--format", "json"),
-        "plan as Markdown": ("--format", "markdown"),
-    }.items():
-        mine, plain = bench.turns(partial(run, product(project.root, "plan", *words), project.env), ours)
+    for what, mine in zip(written, others, strict=True):
         bench.record.add(
             Figure("first", f"{what}, {runs}", "ms", millis(mine), "plan", millis(plain)),
             Figure("first", f"{what}, {runs}, peak memory", "MB", memory(mine), "plan", memory(plain)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain, count
 from pathlib import Path
 
 from tests.bench.running import environment, module, program, run
@@ -92,28 +93,31 @@ class Project:
 def declare(
     home: Path, url: str, runs: int, layout: Layout = Layout.PLAIN, at_once: int = 10, files: int = 1_000
 ) -> Project:
-    """Write a project; nothing is recorded."""
+    """Write a project; nothing is recorded. The text is never whole in memory: who measures has to stay small."""
     project = Project(home, runs)
     (project.root / "runs").mkdir(parents=True)
-    head, texts = _HEAD.format(url=url, at_once=at_once), list(_texts(runs, layout, files))
-    if layout is not Layout.FILES:
-        head += texts.pop(0)
-    (project.root / "reconciler.toml").write_text(head, "utf-8")
-    for number, text in enumerate(texts):
-        (project.root / "runs" / f"{number:04d}.toml").write_text(text, "utf-8")
+    names = chain([] if layout is Layout.FILES else ["reconciler.toml"], (f"runs/{n:04d}.toml" for n in count()))
+    (project.root / "reconciler.toml").write_text(_HEAD.format(url=url, at_once=at_once), "utf-8")
+    for declarations in _portions(runs, layout, files):
+        with (project.root / next(names)).open("a", encoding="utf-8") as file:
+            file.writelines(declarations)
     return project
 
 
-def _texts(runs: int, layout: Layout, files: int) -> Iterator[str]:
+def _portions(runs: int, layout: Layout, files: int) -> Iterator[Iterator[str]]:
+    """Declarations, file by file."""
     if layout is Layout.MATRIX:
         each = min(runs, _IN_A_MATRIX)
         samples = ", ".join(map(str, range(1, each // _LEVELS + 1)))
-        yield "".join(_MATRIX.format(number=number, samples=samples) for number in range(runs // each))
+        yield (_MATRIX.format(number=number, samples=samples) for number in range(runs // each))
         return
     each = IN_A_FILE if layout is Layout.PLAIN else max(1, runs // files)
     for first in range(0, runs, each):
-        numbers = range(first, min(runs, first + each))
-        yield "".join(_RUN.format(number=number, samples=number % 1_000 + 1) for number in numbers)
+        yield map(_run, range(first, min(runs, first + each)))
+
+
+def _run(number: int) -> str:
+    return _RUN.format(number=number, samples=number % 1_000 + 1)
 
 
 def record(project: Project, working: int = 0) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.bench.__main__ import finish, main
 from tests.bench.figures import Figure, Goal, Record, markdown, number, put_into
+from tests.bench.harness import Bench
+from tests.bench.running import CommandFailed
 
 OURS, FLOOR = (30.0, 10.0, 80.0), (10.0, 10.0, 20.0)
 
@@ -61,11 +63,29 @@ def test_a_missed_goal_is_exit_code_1_and_all_samples_are_kept(
     assert f"goals missed: {code}\n" in (said := capsys.readouterr().out) or "not judged" in said
     assert said.count("MISSED") == 2 * code  # when it was measured, and in the table
     found = json.loads(kept.read_text())
+    assert (found["rounds"], found["judged"], found["failures"]) == (3, judging, [])
     assert {"cpus", "python", "date", "load", "least_mb"} <= set(found["machine"])
     (only,) = found["figures"]
     assert (only["ours"], only["theirs"], only["ratio"]) == ([*OURS], [*FLOOR], 3.0)
     assert only["goal"] == {"most": most, "of_ratio": True}
     assert only["missed"] is (most < 3)
+
+
+def test_a_path_that_fails_leaves_the_others_and_ends_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(bench: Bench) -> None:
+        raise CommandFailed("reconciler gave 1: no")
+
+    def holds(bench: Bench) -> None:
+        bench.record.add(figure())
+
+    monkeypatch.setattr("tests.bench.__main__.PATHS", {"first": fails, "second": holds})
+    assert main(["--rounds", "3", "--json", str(tmp_path / "bench.json")]) == 1
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert found["failures"] == ["first: reconciler gave 1: no"]
+    assert [each["what"] for each in found["figures"]] == ["--help"]
+    assert capsys.readouterr().out.endswith("NOT MEASURED: first: reconciler gave 1: no\n")
 
 
 def test_the_page_shows_what_has_a_goal(tmp_path: Path) -> None:
