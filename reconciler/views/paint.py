@@ -47,8 +47,8 @@ def joined(lines: Iterable[str]) -> str:
 
 def wrapped(line: str, width: int) -> list[str]:
     """A line broken at blanks, so that it fits a terminal; what follows is indented more. A word that is too long even
-    for a line of its own, such as the address of a point of a matrix, is broken after commas, and else never. What is to
-    be typed, between backticks, stays on one line if it fits one.
+    for a line of its own, such as the address of a point of a matrix, is broken after commas, and else never. What is
+    to be typed, between backticks, stays on one line if it fits one.
     """
     if visible_length(line) <= width:
         return [line]
