@@ -22,21 +22,24 @@ class Rules:
 
     def findings(self, declared: Declared, unsound: Collection[str] = ()) -> list[Finding]:
         """As :func:`cross_field_findings`."""
-        if unsound:
-            return cross_field_findings(declared, self._aliases, self._extra, unsound)
-        values, get = declared.values, declared.values.get
-        samples = get("number_of_samples")
-        likeness = (
-            *values, get("spec"), *map(get, MODEL_FIELDS), not get("revision_types"), not get("filtering_types"),
-            get("enable_revisions"), get("skip_outline"), samples is None or samples > MAX_SAMPLES,
-            samples is not None and "lifecycle" in values and get("lifecycle", {}).get("min_samples", 0) > samples,
-        )  # fmt: skip
-        if likeness in self._clean:
-            return []
-        found = cross_field_findings(declared, self._aliases, self._extra)
-        if not found:
-            self._clean.add(likeness)
+        found = cross_field_findings(declared, self._aliases, self._extra, unsound)
+        if not found and not unsound:
+            self._clean.add(_likeness(declared))
         return found
+
+    def kept(self, declared: Declared) -> bool:
+        """Whether one that is alike, in all that the rules look at, was found to keep them. For sound values only."""
+        return _likeness(declared) in self._clean
+
+
+def _likeness(declared: Declared) -> tuple[object, ...]:
+    values, get = declared.values, declared.values.get
+    samples = get("number_of_samples")
+    return (
+        *values, get("spec"), *map(get, MODEL_FIELDS), not get("revision_types"), not get("filtering_types"),
+        get("enable_revisions"), get("skip_outline"), samples is None or samples > MAX_SAMPLES,
+        samples is not None and "lifecycle" in values and get("lifecycle", {}).get("min_samples", 0) > samples,
+    )  # fmt: skip
 
 
 def cross_field_findings(

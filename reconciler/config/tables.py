@@ -9,12 +9,14 @@ from reconciler.config.checking import check
 from reconciler.config.findings import Finding, error, moved_to
 from reconciler.config.layers import Layer
 from reconciler.config.models import OwnTable, RunTable
+from reconciler.config.plain import plain
 from reconciler.config.variants import EXPANDING
 from reconciler.dataframer.fields import LIST_FIELDS, SECRET_FIELDS
 
 _RUN_KEYS: Final = tuple(RunTable.__annotations__)
 _OWN_KEYS: Final = (*OwnTable.__annotations__, *EXPANDING)
 _EXPANDING: Final = frozenset(EXPANDING)
+_OWN, _RUN = plain(OwnTable), plain(RunTable)
 _LOOKED_AT: Final = frozenset({*SECRET_FIELDS, *LIST_FIELDS})
 
 
@@ -24,6 +26,21 @@ class Tables:
     def __init__(self) -> None:
         self._seen: set[int] = set()
         self._unsound: dict[int, set[str]] = {}
+        self._odd: set[int] = set()  # with something to tell
+
+    def right(self, layer: Layer, *, is_declaration: bool = False) -> bool:
+        """Whether a table is known to be right, or plainly so. What is not may be right all the same: ``look_at``."""
+        if id(layer) in self._seen:
+            return id(layer) not in self._unsound and id(layer) not in self._odd
+        if layer.alone or layer.document.broken:
+            return False
+        table = layer.table
+        if is_declaration and not _EXPANDING.isdisjoint(table):
+            return False
+        if not (_OWN if is_declaration else _RUN)(table) or _further(layer, None):
+            return False
+        self._seen.add(id(layer))
+        return True
 
     def look_at(self, layer: Layer, address: str | None, *, is_declaration: bool = False) -> list[Finding]:
         """What is wrong with a table, the first time that it is seen."""
@@ -38,6 +55,8 @@ class Tables:
         if layer.alone and found:
             found = [moved_to(item, (*layer.path, *item.path[len(layer.path) + 1 :])) for item in found]
         found += _further(layer, address)
+        if found:
+            self._odd.add(id(layer))
         keys = _keys_of(found, layer)
         if keys:
             self._unsound[id(layer)] = keys

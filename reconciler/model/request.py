@@ -93,7 +93,8 @@ class Request(_Remembering):
         try:
             return self._digest
         except AttributeError:
-            text = canonical_json({"fields": {k: normal(v) for k, v in self.fields}, "rerun": self.rerun})
+            fields = {name: sorted(value) if isinstance(value, tuple) else value for name, value in self.fields}
+            text = canonical_json({"fields": fields, "rerun": self.rerun})
             object.__setattr__(self, "_digest", sha256(text))
             return self._digest
 
