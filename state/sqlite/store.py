@@ -142,7 +142,7 @@ class SqliteStore(Reading):
         with self._writing() as db:
             if decided:
                 self._fence.check(db)
-            apply_writes(db, self._table, writes)
+            apply_writes(db, writes)
             if decided:
                 db.execute("UPDATE meta SET serial = serial + 1")
             return int(db.execute("SELECT serial FROM meta").fetchone()[0])
