@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from state.records import Phase, Record, Row
+from state.records import Phase, Row
 
 R = TypeVar("R", bound=Row)
 
@@ -55,8 +55,3 @@ def decoder(kind: type[R]) -> Callable[[Sequence[Any]], R]:
         return made
 
     return decode
-
-
-def as_dict(record: Record) -> dict[str, Any]:
-    """The row of a record."""
-    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}

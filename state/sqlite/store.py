@@ -1,6 +1,6 @@
 """The state in a SQLite file: WAL, ``synchronous=FULL``, one connection that threads share.
 
-Puts and rare reads go through sqlite-utils. What runs once for each submission or each instance (Advance, Observe,
+Tables, migrations and rare reads go through sqlite-utils. What runs once for each submission or each instance (writes,
 the snapshot) is plain SQL and positional rows: sqlite-utils looks the table up anew each time, which costs 0.3 ms.
 """
 
