@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
-from reconciler import safekeeping
-from reconciler.applying.record import Recorder
-from reconciler.applying.tools import Guard
-from reconciler.dataframer.client import Client, Listing
-from reconciler.git import project_name
 from reconciler.model.changes import Action
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import UsageError
-from reconciler.planning import untracked
 from reconciler.project import Project
 from state.postgres.url import DEFAULT_WORKSPACE, is_postgres, names_workspace
 from state.records import PROJECT, Snapshot
 from state.store import Store
+
+if TYPE_CHECKING:  # a plan that is made offline needs none of these
+    from reconciler.applying.record import Recorder
+    from reconciler.applying.tools import Guard
+    from reconciler.dataframer.client import Client, Listing
+    from reconciler.planning.untracked import Search
 
 
 def guard_of(store: Store | None, client: Client, snapshot: Snapshot | None = None) -> Guard | None:
@@ -24,10 +25,13 @@ def guard_of(store: Store | None, client: Client, snapshot: Snapshot | None = No
 
     ``snapshot``: what was read of the state already.
     """
+    from reconciler.planning import untracked
+    from reconciler.safekeeping import highest_serial
+
     has_attempts, since = False, None
     if store is not None:
         snapshot = snapshot or store.snapshot()
-        if not untracked.is_due(snapshot, safekeeping.highest_serial(snapshot.meta.lineage)):
+        if not untracked.is_due(snapshot, highest_serial(snapshot.meta.lineage)):
             return None
         has_attempts = bool(snapshot.current or snapshot.open or store.newest_runs(1))
         said = untracked.consent(snapshot)
@@ -43,8 +47,10 @@ def guard_of(store: Store | None, client: Client, snapshot: Snapshot | None = No
     return guard
 
 
-def search_of(store: Store | None, client: Client, since: str | None = None) -> untracked.Search:
+def search_of(store: Store | None, client: Client, since: str | None = None) -> Search:
     """A search for runs that the state does not record."""
+    from reconciler.planning import untracked
+
     if store is None:
         return untracked.Search(client, lambda run_ids: [], lambda run_ids: {}, since)
     return untracked.Search(client, store.attempts_of_runs, store.recorded_elsewhere, since)
@@ -55,6 +61,8 @@ def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:
     theirs = snapshot.marks.get(PROJECT)
     if theirs is None or not _is_unnamed(project) or not snapshot.instances:
         return
+    from reconciler.git import project_name
+
     declared = project.desired.instances
     if any(one.address in snapshot.instances for one in declared) or theirs.value == project_name(project.root):
         return
@@ -67,6 +75,8 @@ def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:
 
 def note_project(project: Project, snapshot: Snapshot, recorder: Recorder) -> None:
     """Record which project uses a workspace that nobody named."""
+    from reconciler.git import project_name
+
     if _is_unnamed(project) and PROJECT not in snapshot.marks:
         recorder.mark(PROJECT, project_name(project.root))
 

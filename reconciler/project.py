@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.config.environment import with_environment
 from reconciler.config.expand import expand
@@ -13,14 +14,15 @@ from reconciler.config.settings import Settings, read_secret
 from reconciler.config.substitute import substitute
 from reconciler.config.validate import Desired, validate
 from reconciler.config.variables import Given
-from reconciler.dataframer.client import Client
-from reconciler.dataframer.connect import connect
 from reconciler.model.errors import ConfigurationError, SecretError, UsageError
 from reconciler.model.request import SecretRef
 from state.errors import StateMissing
 from state.open import open_store
 from state.postgres.url import holds_password, is_postgres, names_workspace
 from state.store import Store
+
+if TYPE_CHECKING:
+    from reconciler.dataframer.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Project:
 
     def connect(self) -> Client:
         """A client of the service. Raises SecretError for a missing key."""
+        from reconciler.dataframer.connect import connect  # with httpx, 0.1 s: offline nobody waits for it
+
         return connect(self.settings.base_url, self.root, lambda: self.secret(self.settings.api_key))
 
 

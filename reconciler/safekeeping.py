@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.clock import now
+from reconciler.datafolder import data_folder
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
 from state import machine
@@ -33,13 +34,6 @@ from state.sqlite.store import SqliteStore, open_sqlite
 from state.store import Store
 
 _COMMAND = "state restore"
-
-
-def data_folder() -> Path:
-    """Where the states of this user are kept safe. To ask makes no folder."""
-    import platformdirs  # rarely needed
-
-    return platformdirs.user_data_path("reconciler", appauthor=False) / "states"
 
 
 def back_up(project: Project, store: Store, why: Why) -> Path | None:

@@ -14,8 +14,9 @@ from reconciler.model.request import Instance, Lifecycle
 from reconciler.model.run import is_final
 from reconciler.planning.comparison import compare, satisfies, works_on
 from reconciler.project import Project
+from reconciler.rescuing import rescue
 from reconciler.safekeeping import back_up, remember
-from reconciler.wiring import Tell, recorder, rescue
+from reconciler.wiring import Tell, recorder
 from state.errors import StateMissing
 from state.records import AttemptRecord, Snapshot
 from state.sqlite.backups import Why

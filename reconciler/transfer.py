@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 from reconciler.clock import now
 from reconciler.project import Project
+from reconciler.rescuing import rescue
 from reconciler.safekeeping import back_up, highest_serial, remember
-from reconciler.wiring import rescue
 from state import exchange, transfer
 from state.errors import StateBehind, StateLineageDiffers, StateMissing
 from state.records import UNTRACKED, AttemptRecord, InstanceRecord, MarkRecord, Meta, Row

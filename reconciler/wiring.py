@@ -20,9 +20,9 @@ from reconciler.dataframer.client import Client
 from reconciler.git import git_state
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
+from reconciler.rescuing import rescue
 from state.errors import StateError
 from state.holder import describe
-from state.open import sqlite_path
 from state.store import Store
 
 Tell = Callable[[str], None]
@@ -75,13 +75,6 @@ def recorder(project: Project, store: Store, command: str) -> Recorder:
 def examiner(project: Project, store: Store, client: Client) -> Examiner:
     """Looks after unknown submissions."""
     return Examiner(store, client, patience(project), project.settings.timeout, time.time)
-
-
-def rescue(project: Project, lineage: str) -> Rescue:
-    """Beside the state, else in the user's data folder, which may be on another disk."""
-    database = sqlite_path(project.state_url, project.root)
-    beside = database.parent if database else project.root / ".reconciler"
-    return Rescue([beside, safekeeping.data_folder() / lineage])
 
 
 def patience(project: Project) -> Patience:

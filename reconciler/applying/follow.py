@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.record import Recorder
-from reconciler.dataframer.client import Client
+from reconciler.dataframer.client import Client, Parsed
 from reconciler.dataframer.observation import absence, check_account, observation
 from reconciler.model.errors import ServiceRefused, ServiceUnreachable
 from reconciler.model.events import Ending, Event, Progressed, Told
@@ -53,6 +53,8 @@ class Follower:
         self._started = time.monotonic()
         self._since: dict[str, float] = {}  # when following each run began
         self._seen: dict[str, tuple[object, ...]] = {}
+        self._known: dict[str, Run] = {}  # as of the last look
+        self._parsed = Parsed()
         self.active: dict[str, Target] = {}
 
     def add(self, targets: Iterable[Target]) -> None:
@@ -105,16 +107,21 @@ class Follower:
         if listed_only:  # what it was made with, and its files: only a GET brings them
             found |= {run_id: run for run_id, run in self._fetch(listed_only) if run is not None}
         at = self._now()
+        # What is as it was at the last look is recorded already, and told.
+        news = {run_id: run for run_id, run in found.items() if run is None or run != self._known.get(run_id)}
         self._recorder.observe(
-            [absence(run_id, at) if run is None else observation(run, at) for run_id, run in found.items()]
+            [absence(run_id, at) if run is None else observation(run, at) for run_id, run in news.items()]
         )
-        for run_id, run in found.items():
+        for run_id, run in news.items():
             if run is not None:
+                self._known[run_id] = run
                 self._progress(self.active[run_id], run)
         return [self._rest(run_id, found[run_id]) for run_id in resting]
 
     def _list(self) -> dict[str, Run | None]:
-        found: dict[str, Run | None] = {run.id: run for run in self._client.list_runs().runs if run.id in self.active}
+        found: dict[str, Run | None] = {
+            run.id: run for run in self._client.list_runs(self._parsed).runs if run.id in self.active
+        }
         missing = [run_id for run_id in self.active if run_id not in found]
         return found | dict(self._fetch(missing))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 from reconciler.cli.session import Session
 from reconciler.model.diagnostics import Diagnostic, Severity
@@ -17,11 +18,13 @@ from reconciler.model.errors import (
     ReconcilerError,
     ServiceError,
 )
-from reconciler.model.events import Report
-from reconciler.model.plan import Plan
 from reconciler.views.paint import Paint
 from reconciler.views.times import local
 from state.errors import StateError, StateLocked
+
+if TYPE_CHECKING:
+    from reconciler.model.events import Report
+    from reconciler.model.plan import Plan
 
 DONE, ERROR, CHANGES, LIMIT, OUTDATED, LOCKED, UNKNOWN, UNSUCCESSFUL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from reconciler.cli.collector import paused
 from reconciler.cli.session import Session
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def open_project(session: Session, *, records_only: bool = False, stateless: boo
     """
     from reconciler.project import read_project
 
-    return read_project(session.root, os.environ, session.state_url, given(session), records_only, stateless)
+    with paused():
+        return read_project(session.root, os.environ, session.state_url, given(session), records_only, stateless)
 
 
 def given(session: Session) -> Given:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from reconciler.cli.collector import paused
 from reconciler.cli.options import Duration, open_project
 from reconciler.cli.session import Session
 
@@ -138,7 +139,8 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         telling = _telling(session, how.as_json, interruption)
         await_lock(project, how.lock_timeout)
         saved = read_plan(planfile) if planfile else None
-        made = saved if saved and not how.expected else make_plan(project, planning)
+        with paused():
+            made = saved if saved and not how.expected else make_plan(project, planning)
         refuse_environment(project, made)
         made = with_overrides(project, made, how.overrides)
         telling.plan(as_saved(made) if made is saved else made)

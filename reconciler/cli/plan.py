@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.collector import paused
 from reconciler.cli.options import format_options, given, mode_options, open_project, planning_options, project_options
 from reconciler.cli.session import Session, pass_session
 
@@ -55,20 +56,23 @@ def plan(
     from reconciler.model.errors import UsageError
     from reconciler.model.limits import Level
     from reconciler.pipeline.plan import Mode, make_plan
-    from reconciler.planning.planfile import write_plan
-    from reconciler.revisions import declared_at, revision_of
 
     if out is not None and planning.offline:
         raise UsageError("--offline plans against the records alone, so it can't be saved for applying. Drop one.")
     session.on_error = failure(session, form, max_bytes)
     project = open_project(session, stateless=planning.offline)
-    compared = declared_at(project.root, base, project.environ, given(session)) if base is not None else None
-    if form != "text" or out is not None or compared is not None:
+    if form != "text" or out is not None or base is not None:
+        from reconciler.revisions import declared_at, revision_of
+
+        compared = None if base is None else declared_at(project.root, base, project.environ, given(session))
         planning = replace(planning, revision=revision_of(project.root, compared), base=compared)
-    made = make_plan(project, planning)
+    with paused():
+        made = make_plan(project, planning)
     session.on_error = None  # the plan says it all
     code = render(session, made, form, max_bytes)
     if out is not None:
+        from reconciler.planning.planfile import write_plan
+
         write_plan(out, made)
         _tell_saved(session, out, made)
     if not made.valid:

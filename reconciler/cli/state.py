@@ -43,7 +43,8 @@ def backup(session: Session, out: Path | None, dry_run: bool) -> None:
       reconciler state backup
       reconciler state backup --out /mnt/backups/runs.db
     """
-    from reconciler.safekeeping import back_up_by_hand, data_folder
+    from reconciler.datafolder import data_folder
+    from reconciler.safekeeping import back_up_by_hand
 
     project = open_project(session, records_only=True)
     if dry_run:

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from reconciler.cli.collector import paused
 from reconciler.cli.options import given, project_options
 from reconciler.cli.output import to_json
 from reconciler.cli.session import Session, pass_session
@@ -30,7 +31,8 @@ def validate(session: Session, ctx: click.Context, as_json: bool) -> None:
 
     runs = 0
     try:
-        desired = check_project(session.root, os.environ, given(session))
+        with paused():
+            desired = check_project(session.root, os.environ, given(session))
         diagnostics, runs = desired.diagnostics, len(desired.instances)
     except ConfigurationError as problem:
         diagnostics = problem.diagnostics

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from reconciler.config.checking import check
 from reconciler.config.dependencies import Names
-from reconciler.config.findings import Finding, check, error, warning
+from reconciler.config.findings import Finding, error, warning
 from reconciler.config.load import Document, Loaded
 from reconciler.config.models import ImportTable, MovedTable
 from reconciler.config.positions import Lines, Path, locate
-from reconciler.config.tables import adapter_of
 from reconciler.model.address import Address, format_address, spelled, split_address
 from reconciler.model.blocks import ImportBlock, MovedBlock
 from reconciler.model.diagnostics import Source
@@ -109,7 +109,7 @@ def _blocks(loaded: Loaded, name: str, table: Any, findings: list[Finding]) -> I
         paths: list[Path] = [(name, index) for index in range(len(blocks))]
         spans, lines = (locate(document.text, paths), Lines(document.text)) if blocks else ({}, None)
         for path, block in zip(paths, blocks, strict=True):
-            problems = check(adapter_of(table), block, document, path, tuple(table.__annotations__), None)
+            problems = check(table, block, document, path, tuple(table.__annotations__), None)
             if not problems and lines is not None:
                 source = Source(document.file, *lines.at(spans[path].key))
                 made = _Block(document, path, dict(block), source)

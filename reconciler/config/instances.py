@@ -9,14 +9,22 @@ from typing import Final
 from reconciler.config.expand import Declaration
 from reconciler.config.layers import Declared, Values
 from reconciler.config.load import Document
-from reconciler.config.positions import Lines, Path, header_offsets, locate
+from reconciler.config.positions import Lines, Path, header_places, locate
 from reconciler.config.settings import to_secret
 from reconciler.dataframer.fields import LEGACY_EXPANSION, RUN_FIELDS, SECRET_FIELDS
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Source
-from reconciler.model.request import Instance, Lifecycle, Request
+from reconciler.model.request import Instance, Lifecycle, Request, SecretRef
 
 _SENT: Final = tuple(name for name in RUN_FIELDS if name not in (*SECRET_FIELDS, "spec_id", "enable_revisions"))
+
+
+_SECRETS: Final = frozenset(SECRET_FIELDS)
+_DEFAULT: Final = Lifecycle()
+
+
+def _references(values: Values) -> tuple[tuple[str, SecretRef], ...]:
+    return tuple((name, to_secret(values[name])) for name in SECRET_FIELDS if name in values)
 
 
 class Instances:
@@ -30,6 +38,7 @@ class Instances:
     ) -> None:
         self._aliases, self._dependencies, self._places = aliases, dependencies, _Places(declarations)
         self._values: Values | None = None
+        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}  # of the sent fields among some keys
         self._request = Request(())
         self._lifecycles: dict[tuple[tuple[str, object], ...], Lifecycle] = {}
 
@@ -45,7 +54,7 @@ class Instances:
             self._request,
             self._lifecycle(lifecycle),
             self._places.of(declaration, declared),
-            tuple((name, to_secret(values[name])) for name in SECRET_FIELDS if name in values),
+            () if _SECRETS.isdisjoint(values) else _references(values),
             spec_name=values.get("spec_name"),
             legacy_revisions=legacy,
             follows_latest=values.get("spec_version") == "latest",
@@ -53,7 +62,11 @@ class Instances:
         )
 
     def _asked(self, values: Values, rerun: int, legacy: bool) -> Request:
-        asked: Values = {name: values[name] for name in _SENT if name in values}
+        keys = tuple(values)
+        order = self._orders.get(keys)
+        if order is None:
+            order = self._orders[keys] = tuple(name for name in _SENT if name in values)
+        asked: Values = {name: values[name] for name in order}
         if asked.get("spec_version") == "latest":
             del asked["spec_version"]
         if legacy:
@@ -64,6 +77,8 @@ class Instances:
         return Request.of(asked, rerun)
 
     def _lifecycle(self, table: Values) -> Lifecycle:
+        if not table:
+            return _DEFAULT
         pairs = tuple(pair for pair in table.items() if pair[0] != "rerun")
         if pairs not in self._lifecycles:
             self._lifecycles[pairs] = Lifecycle(**dict(pairs))
@@ -87,17 +102,20 @@ class _Places:
         return self._known[id(document)][declared.home.path if declaration.is_keyed else declaration.own.path]
 
     def _look_through(self, document: Document) -> dict[Path, Source]:
-        lines, offsets = Lines(document.text), header_offsets(document.text)
+        places = header_places(document.text)
         found: dict[Path, Source] = {}
         wanted: list[Path] = []
         for declaration in self._by_document[id(document)]:
-            offset = offsets.get(declaration.name)
+            place = places.get(declaration.name)
             if declaration.is_keyed:
                 wanted.extend(declared.home.path for declared in declaration.instances)
-            elif offset is None:  # written in another form: run.NAME.key = …, or an inline table
+            elif place is None:  # written in another form: run.NAME.key = …, or an inline table
                 wanted.append(declaration.own.path)
             else:
-                found[declaration.own.path] = Source(document.file, *lines.at(offset))
-        for path, span in locate(document.text, wanted).items() if wanted else ():
+                found[declaration.own.path] = Source(document.file, *place)
+        if not wanted:
+            return found
+        lines = Lines(document.text)
+        for path, span in locate(document.text, wanted).items():
             found[path] = Source(document.file, *lines.at(span.key))
         return found

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final, get_args, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter
-
-from reconciler.config.findings import Finding, check, did_you_mean, error
+from reconciler.config.checking import check
+from reconciler.config.findings import Finding, did_you_mean, error
 from reconciler.config.load import Document
 from reconciler.config.models import LimitsTable
 from reconciler.config.positions import Lines, Path, locate
@@ -19,10 +18,10 @@ NAMES: Final = tuple(LimitsTable.__annotations__)
 
 
 @cache
-def _adapters(name: str) -> tuple[TypeAdapter[Any], TypeAdapter[Any]]:
+def _kinds(name: str) -> tuple[Any, Any]:
     """For a plain value, and for a table of value and level."""
     plain, table = get_args(get_type_hints(LimitsTable, include_extras=True)[name])
-    return TypeAdapter(plain, config=ConfigDict(strict=True)), TypeAdapter(table)
+    return plain, table
 
 
 def read_limits(documents: Iterable[Document]) -> tuple[tuple[Limit, ...], list[Finding]]:
@@ -49,7 +48,7 @@ def _problems(document: Document, name: str, value: object) -> list[Finding]:
     if name not in NAMES:
         detail = f'"{name}" is no limit.{did_you_mean(name, NAMES)}'
         return [error(document, path, "Unknown key", detail, f"Allowed: {', '.join(NAMES)}.", on_key=True)]
-    plain, table = _adapters(name)
+    plain, table = _kinds(name)
     if isinstance(value, dict):
         return check(table, value, document, path, ("value", "level"), None)
     return check(plain, value, document, path, (), None)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconciler.config.parsing import parse
 from reconciler.config.positions import MULTILINE, STRINGS, Lines
 from reconciler.config.positions import Path as Keys
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
@@ -32,6 +33,8 @@ _LONG_KEY = rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_KEY_PA
 _TOKEN = re.compile(
     rf"{MULTILINE}|(?P<key>{_LONG_KEY})|{STRINGS}|#[^\n]*+|(?P<open>[\[{{])|(?P<close>[\]}}])", re.DOTALL
 )
+_MANY_DOTS = re.compile(r"\.[^.\n]*" * MAX_KEY_PARTS)  # on one line: a key that is too long has so many
+_ALL_BUT_BRACKETS = {code: None for code in range(128) if chr(code) not in "[]{}"}
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
@@ -160,7 +163,7 @@ def unreadable(file: str, error: OSError) -> Diagnostic:
 
 def _parse(file: str, text: str) -> Document | Diagnostic:
     try:
-        return Document(file, text, tomllib.loads(text))
+        return Document(file, text, parse(text))
     except tomllib.TOMLDecodeError as error:
         said = _PLACE.fullmatch(str(error))
         message = said[1] if said else str(error)
@@ -181,6 +184,8 @@ def _refuse(file: str, text: str) -> Diagnostic | None:
     if sum(map(text.count, "=[{,")) > MAX_ITEMS:
         detail = f"It holds more than {MAX_ITEMS:,} keys, tables and elements."
         return _error(file, "The file holds too much", detail, "Split it into several files below runs/.")
+    if _shallow(text) and _MANY_DOTS.search(text) is None:
+        return None
     depth = 0
     for token in _TOKEN.finditer(text):
         match token.lastgroup:
@@ -197,6 +202,18 @@ def _refuse(file: str, text: str) -> Diagnostic | None:
             case "close":
                 depth = max(depth - 1, 0)
     return None
+
+
+def _shallow(text: str) -> bool:
+    """Whether no bracket can be nested too deeply, strings and comments counted as well: a quick look that is sure of
+    most files, and leaves the others to the tokens.
+    """
+    brackets = text.translate(_ALL_BUT_BRACKETS)
+    for _ in range(MAX_NESTING // 2):
+        if not brackets:
+            return True
+        brackets = brackets.replace("[]", "").replace("{}", "")  # the innermost pairs: of one level, or of two
+    return not brackets
 
 
 def _error(file: str, summary: str, detail: str, fix: str, line: int = 1, column: int = 1) -> Diagnostic:

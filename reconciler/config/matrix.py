@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, product
 from typing import Any, Final
 
-from reconciler.config.findings import Finding, check, did_you_mean, error, shown, warning
+from reconciler.config.checking import check
+from reconciler.config.findings import Finding, did_you_mean, error, shown, warning
 from reconciler.config.layers import SPEC_KEYS, Layer
 from reconciler.config.models import PointTable
-from reconciler.config.tables import adapter_of
 from reconciler.config.variants import MAX_INSTANCES, MAX_KEY, Variant, name_of, nothing, too_many
 from reconciler.dataframer.fields import SECRET_FIELDS
 from reconciler.model.address import format_address
@@ -171,7 +171,7 @@ def _excluded(own: Layer, axes: _Axes) -> tuple[_Excluded, list[Finding]]:
             detail = "An entry of matrix_exclude without any axis would exclude everything."
             findings.append(error(own.document, path, "Malformed value", detail, address=name_of(own)))
         known = {axis: value for axis, value in table.items() if axis in axes}
-        wrong = check(adapter_of(PointTable), known, own.document, path, AXES, name_of(own))
+        wrong = check(PointTable, known, own.document, path, AXES, name_of(own))
         findings += wrong
         if table and not unknown and not wrong:
             entries.append(_Entry(index, {axis: _typed(table[axis]) for axis in sorted(table)}))

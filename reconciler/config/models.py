@@ -1,18 +1,25 @@
-"""The tables of the configuration, as pydantic checks them: types, bounds, enumerations, known keys.
+"""The tables of the configuration: types, bounds, enumerations, known keys. ``plain`` and pydantic check by them.
 
 Rules across fields are in ``rules``. Bounds and enumerations of run fields come from the create call's reference page.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Required
+from typing import Annotated, Literal, Required, TypeVar
 
-from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from reconciler.config.bounds import Between, Chars, Filled, Matching
 from state.postgres.url import WORKSPACE_PATTERN as _WORKSPACE
 
-_strict = with_config(ConfigDict(extra="forbid", strict=True))
+_Table = TypeVar("_Table")
+
+
+def strict(table: _Table) -> _Table:
+    """No other keys, and nothing is converted; as ``pydantic.with_config`` does, without importing it."""
+    table.__pydantic_config__ = {"extra": "forbid", "strict": True}  # type: ignore[attr-defined]
+    return table
+
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -32,14 +39,14 @@ PATTERN_WORDS = {
 
 UNBOUNDED = 2**31 - 1  # where the service names no upper bound, what any integer column holds
 
-SpecId = Annotated[str, Field(pattern=UUID_PATTERN)]
-Alias = Annotated[str, Field(pattern=NAME_PATTERN)]
-Duration = Annotated[str, Field(pattern=DURATION_PATTERN)]
-Model = Annotated[str, Field(min_length=1, max_length=200)]
-Text = Annotated[str, Field(min_length=1)]
+SpecId = Annotated[str, Matching(UUID_PATTERN)]
+Alias = Annotated[str, Matching(NAME_PATTERN)]
+Duration = Annotated[str, Matching(DURATION_PATTERN)]
+Model = Annotated[str, Chars(1, 200)]
+Text = Annotated[str, Chars(1)]
 
 
-@_strict
+@strict
 class SecretTable(TypedDict, total=False):
     """A reference to a secret: one of the two."""
 
@@ -47,30 +54,30 @@ class SecretTable(TypedDict, total=False):
     file: Text
 
 
-@_strict
+@strict
 class LifecycleTable(TypedDict, total=False):
     """How an instance is treated."""
 
     protect: bool
     on_remove: Literal["cancel", "keep", "delete"]
     on_change: Literal["replace", "keep"]
-    max_attempts: Annotated[int, Field(ge=1, le=UNBOUNDED)]
-    min_samples: Annotated[int, Field(ge=0, le=UNBOUNDED)]
-    rerun: Annotated[int, Field(ge=0, le=UNBOUNDED)]
+    max_attempts: Annotated[int, Between(1, UNBOUNDED)]
+    min_samples: Annotated[int, Between(0, UNBOUNDED)]
+    rerun: Annotated[int, Between(0, UNBOUNDED)]
 
 
-Samples = Annotated[int, Field(ge=1, le=UNBOUNDED)]  # of one run at most 20,000: a rule, for shards may share more
-Version = Literal["latest"] | Annotated[int, Field(ge=1, le=UNBOUNDED)]
+Samples = Annotated[int, Between(1, UNBOUNDED)]  # of one run at most 20,000: a rule, for shards may share more
+Version = Literal["latest"] | Annotated[int, Between(1, UNBOUNDED)]
 RevisionTypes = list[Literal["coherence_flow", "consistency", "distinguishability", "conformance"]]
 FilteringTypes = list[Literal["structural", "conformance"]]
-Cycles = Annotated[int, Field(ge=1, le=5)]
+Cycles = Annotated[int, Between(1, 5)]
 Shuffling = Literal["none", "sample", "field", "prompt"]
-Examples = Annotated[int, Field(ge=1, le=UNBOUNDED)]
-Budget = Annotated[int, Field(ge=1024, le=UNBOUNDED)]
+Examples = Annotated[int, Between(1, UNBOUNDED)]
+Budget = Annotated[int, Between(1024, UNBOUNDED)]
 Tools = list[Literal["calculator"]]
 
 
-@_strict
+@strict
 class PointTable(TypedDict, total=False):
     """What the axes of a matrix may vary: the ways to name a spec, and the run fields but secrets."""
 
@@ -96,7 +103,7 @@ class PointTable(TypedDict, total=False):
     enable_revisions: bool
 
 
-@_strict
+@strict
 class RunTable(PointTable, total=False):
     """[defaults], and what one instance sets for itself: the run fields by their API names, and the lifecycle."""
 
@@ -106,66 +113,30 @@ class RunTable(PointTable, total=False):
     lifecycle: LifecycleTable
 
 
-@_strict
-class MatrixTable(TypedDict, total=False):
-    """Axes: each the values that it takes."""
-
-    spec: Annotated[list[Alias], Field(min_length=1)]
-    spec_name: Annotated[list[Text], Field(min_length=1)]
-    spec_id: Annotated[list[SpecId], Field(min_length=1)]
-    number_of_samples: Annotated[list[Samples], Field(min_length=1)]
-    spec_version: Annotated[list[Version], Field(min_length=1)]
-    generation_model: Annotated[list[Model], Field(min_length=1)]
-    outline_model: Annotated[list[Model], Field(min_length=1)]
-    revision_model: Annotated[list[Model], Field(min_length=1)]
-    revision_types: Annotated[list[RevisionTypes], Field(min_length=1)]
-    filtering_types: Annotated[list[FilteringTypes], Field(min_length=1)]
-    max_revision_cycles: Annotated[list[Cycles], Field(min_length=1)]
-    seed_shuffling_level: Annotated[list[Shuffling], Field(min_length=1)]
-    max_examples_in_prompt: Annotated[list[Examples], Field(min_length=1)]
-    unified_multifield: Annotated[list[bool], Field(min_length=1)]
-    generation_thinking_budget: Annotated[list[Budget], Field(min_length=1)]
-    outline_thinking_budget: Annotated[list[Budget], Field(min_length=1)]
-    revision_thinking_budget: Annotated[list[Budget], Field(min_length=1)]
-    skip_outline: Annotated[list[bool], Field(min_length=1)]
-    tools: Annotated[list[Tools], Field(min_length=1)]
-    enable_revisions: Annotated[list[bool], Field(min_length=1)]
-
-
-@_strict
+@strict
 class OwnTable(RunTable, total=False):
     """What a declaration says of all of its instances."""
 
-    shard_size: Annotated[int, Field(ge=1, le=20_000)]
+    shard_size: Annotated[int, Between(1, 20_000)]
     depends_on: list[Text]
 
 
-@_strict
-class DeclarationTable(OwnTable, total=False):
-    """[run.NAME]: one run, or what expands into several."""
-
-    for_each: Annotated[dict[str, RunTable], Field(min_length=1)]
-    matrix: Annotated[MatrixTable, Field(min_length=1)]
-    matrix_exclude: list[PointTable]
-    matrix_include: list[RunTable]
-
-
 MovedTable = TypedDict("MovedTable", {"from": Required[Text], "to": Required[Text]})
-_strict(MovedTable)
+strict(MovedTable)
 
 
-@_strict
+@strict
 class ImportTable(TypedDict):
     """[[import]]: a run that exists is to be an address's."""
 
     to: Required[Text]
-    id: Required[Annotated[str, Field(pattern=RUN_ID_PATTERN)]]
+    id: Required[Annotated[str, Matching(RUN_ID_PATTERN)]]
 
 
 Scalar = str | bool | int | float
 
 
-@_strict
+@strict
 class VariableTable(TypedDict, total=False):
     """[variables.NAME]. Without a default, a value has to be given."""
 
@@ -174,16 +145,16 @@ class VariableTable(TypedDict, total=False):
     description: str
     minimum: int | float
     maximum: int | float
-    allowed: Annotated[list[Scalar], Field(min_length=1)]
+    allowed: Annotated[list[Scalar], Filled()]
 
 
 Level = Literal["hard", "soft", "advisory"]
-Count = Annotated[int, Field(ge=0, le=UNBOUNDED)]
-Dollars = Annotated[float, Field(ge=0, le=UNBOUNDED)]
+Count = Annotated[int, Between(0, UNBOUNDED)]
+Dollars = Annotated[float, Between(0, UNBOUNDED)]
 Models = list[Model]
 
 
-@_strict
+@strict
 class CountLimitTable(TypedDict, total=False):
     """A limit in whole numbers, with what exceeding it means."""
 
@@ -191,7 +162,7 @@ class CountLimitTable(TypedDict, total=False):
     level: Level
 
 
-@_strict
+@strict
 class CostLimitTable(TypedDict, total=False):
     """A limit in US dollars, with what exceeding it means."""
 
@@ -199,7 +170,7 @@ class CostLimitTable(TypedDict, total=False):
     level: Level
 
 
-@_strict
+@strict
 class ModelsLimitTable(TypedDict, total=False):
     """Globs of model names, with what passing them by means."""
 
@@ -207,7 +178,7 @@ class ModelsLimitTable(TypedDict, total=False):
     level: Level
 
 
-@_strict
+@strict
 class LimitsTable(TypedDict, total=False):
     """What one plan may do."""
 
@@ -219,7 +190,7 @@ class LimitsTable(TypedDict, total=False):
     deny_models: Models | ModelsLimitTable
 
 
-@_strict
+@strict
 class ApiTable(TypedDict, total=False):
     """The service."""
 
@@ -229,21 +200,21 @@ class ApiTable(TypedDict, total=False):
     timeout: Duration
 
 
-@_strict
+@strict
 class StateTable(TypedDict, total=False):
     """Where the state is kept."""
 
     url: Text | SecretTable
-    workspace: Annotated[str, Field(pattern=WORKSPACE_PATTERN)]
+    workspace: Annotated[str, Matching(WORKSPACE_PATTERN)]
 
 
-@_strict
+@strict
 class ApplyTable(TypedDict, total=False):
     """How submissions are paced."""
 
-    parallelism: Annotated[int, Field(ge=1, le=1000)]
-    max_active: Annotated[int, Field(ge=0, le=UNBOUNDED)]
-    submit_rate: Annotated[str, Field(pattern=RATE_PATTERN)]
+    parallelism: Annotated[int, Between(1, 1000)]
+    max_active: Annotated[int, Between(0, UNBOUNDED)]
+    submit_rate: Annotated[str, Matching(RATE_PATTERN)]
     resubmit_absent_after: Literal[""] | Duration
 
 

@@ -13,6 +13,35 @@ from reconciler.dataframer.fields import BUDGET_OF, MAX_SAMPLES, MODEL_FIELDS, N
 _standing = lru_cache(1024)(standing)  # thousands of instances name the same few models
 
 
+class Rules:
+    """The rules for all instances of a project. What they say depends on little of an instance, and most are alike."""
+
+    def __init__(self, aliases: Mapping[str, str], extra_models: Iterable[str]) -> None:
+        self._aliases, self._extra = aliases, tuple(extra_models)
+        self._clean: set[tuple[object, ...]] = set()
+
+    def findings(self, declared: Declared, unsound: Collection[str] = ()) -> list[Finding]:
+        """As :func:`cross_field_findings`."""
+        found = cross_field_findings(declared, self._aliases, self._extra, unsound)
+        if not found and not unsound:
+            self._clean.add(_likeness(declared))
+        return found
+
+    def kept(self, declared: Declared) -> bool:
+        """Whether one that is alike, in all that the rules look at, was found to keep them. For sound values only."""
+        return _likeness(declared) in self._clean
+
+
+def _likeness(declared: Declared) -> tuple[object, ...]:
+    values, get = declared.values, declared.values.get
+    samples = get("number_of_samples")
+    return (
+        *values, get("spec"), *map(get, MODEL_FIELDS), not get("revision_types"), not get("filtering_types"),
+        get("enable_revisions"), get("skip_outline"), samples is None or samples > MAX_SAMPLES,
+        samples is not None and "lifecycle" in values and get("lifecycle", {}).get("min_samples", 0) > samples,
+    )  # fmt: skip
+
+
 def cross_field_findings(
     declared: Declared, aliases: Mapping[str, str], extra_models: Iterable[str], unsound: Collection[str] = ()
 ) -> list[Finding]:

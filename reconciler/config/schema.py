@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from reconciler import __version__
 from reconciler.config import meanings, models
 from reconciler.config.meanings import Meaning
+from reconciler.config.whole import DeclarationTable
 from reconciler.dataframer.catalogue import catalogue
 from reconciler.dataframer.fields import BUDGET_OF, MAX_SAMPLES, MODEL_FIELDS
 
@@ -62,7 +63,7 @@ _TABLES: Final[dict[str, Any]] = {
     "variables": models.VariableTable,
     "specs": models.SpecsTable,
     "defaults": models.RunTable,
-    "run": models.DeclarationTable,
+    "run": DeclarationTable,
     "moved": models.MovedTable,
     "import": models.ImportTable,
 }

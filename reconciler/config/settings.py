@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
+from reconciler.config.checking import check
 from reconciler.config.environment import TABLES as ENVIRONMENT_TABLES
-from reconciler.config.findings import Finding, check, did_you_mean, error
+from reconciler.config.findings import Finding, did_you_mean, error
 from reconciler.config.limits import read_limits
 from reconciler.config.load import Document, Loaded
 from reconciler.config.models import ApiTable, ApplyTable, SpecsTable, StateTable
@@ -29,18 +28,9 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MOST_FINDINGS: Final = 1_000  # beyond so many, nobody reads on
 _RUNS_KEYS = ("specs", "defaults", "run", "moved", "import")
 _ROOT_KEYS = ("api", "state", "apply", "limits", "variables", *_RUNS_KEYS)
-_TABLES: Final[dict[str, TypeAdapter[Any]]] = {
-    "api": TypeAdapter(ApiTable),
-    "state": TypeAdapter(StateTable),
-    "apply": TypeAdapter(ApplyTable),
-}
+_TABLES: Final[dict[str, type]] = {"api": ApiTable, "state": StateTable, "apply": ApplyTable}
 SETTINGS_TABLES: Final = (*_TABLES, "limits")
-_KEYS = {
-    "api": tuple(ApiTable.__annotations__),
-    "state": tuple(StateTable.__annotations__),
-    "apply": tuple(ApplyTable.__annotations__),
-}
-_SPECS: Final[TypeAdapter[Any]] = TypeAdapter(SpecsTable)
+_KEYS = {name: tuple(table.__annotations__) for name, table in _TABLES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +128,7 @@ def read_aliases(loaded: Loaded) -> tuple[dict[str, str], list[Finding]]:
     findings: list[Finding] = []
     for document in loaded.documents:
         table = document.table.get("specs", {})
-        problems = check(_SPECS, table, document, ("specs",), (), None)
+        problems = check(SpecsTable, table, document, ("specs",), (), None)
         findings.extend(problems)
         bad = {finding.path[1] for finding in problems if len(finding.path) > 1}
         for alias, spec_id in table.items() if isinstance(table, dict) else ():

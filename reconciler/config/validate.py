@@ -10,10 +10,10 @@ from reconciler.config.dependencies import Names, depended_on
 from reconciler.config.expand import Declaration, Expanded
 from reconciler.config.findings import Finding, error, to_diagnostics
 from reconciler.config.instances import Instances
-from reconciler.config.layers import Declared
+from reconciler.config.layers import Declared, Layer
 from reconciler.config.load import Loaded
 from reconciler.config.positions import Lines, locate
-from reconciler.config.rules import cross_field_findings
+from reconciler.config.rules import Rules
 from reconciler.config.settings import MOST_FINDINGS, SETTINGS_TABLES, Settings, read_aliases, read_settings
 from reconciler.config.tables import Tables
 from reconciler.config.variables import MISSING
@@ -90,7 +90,7 @@ class _Checking:
         self.instances: list[Instance] = []
         self.stopped = False  # so much is wrong that nobody reads on
         self._wrong = 0  # instances
-        self._aliases, self._models, self._making = aliases, settings.extra_models, making
+        self._rules, self._making = Rules(aliases, settings.extra_models), making
 
     def look_at(self, declaration: Declaration) -> list[Finding]:
         """What is wrong with a declaration; each problem of its text once, however many instances share it."""
@@ -104,7 +104,9 @@ class _Checking:
                 self.stopped = True
                 findings.append(self._too_many(declared, name))
                 break
-            if declared.values is before:  # shards are alike
+            if declared.values is not before and self._right(own, declared):
+                before, sound, groups = declared.values, True, []
+            elif declared.values is before:  # shards are alike
                 for group in groups:
                     group.append(group[0])
             else:
@@ -113,7 +115,7 @@ class _Checking:
                 for layer in declared.layers:
                     new += self.tables.look_at(layer, declared.address)
                 unsound = self.tables.unsound(declared.layers)
-                problems = cross_field_findings(declared, self._aliases, self._models, unsound)
+                problems = self._rules.findings(declared, unsound)
                 sound = not unsound and not any(item.severity is Severity.ERROR for item in problems)
                 findings += new
                 groups = [told.setdefault(_likeness(declared, problem), []) for problem in problems]
@@ -123,8 +125,19 @@ class _Checking:
                     group.append(problem)
             if sound:
                 self.instances.append(self._making.of(declaration, declared))
-        findings += self.tables.look_at(own, name, is_declaration=True)  # where it has no instances
-        return [*findings, *(_once(group, name) for group in told.values())]
+        if not declaration.instances:
+            findings += self.tables.look_at(own, name, is_declaration=True)
+        return [*findings, *(_once(group, name) for group in told.values())] if findings or told else findings
+
+    def _right(self, own: Layer, declared: Declared) -> bool:
+        """Whether nothing can be wrong: a quick look, for nearly all instances of nearly all projects."""
+        tables = self.tables
+        if not tables.right(own, is_declaration=True):
+            return False
+        for layer in declared.layers:
+            if not tables.right(layer):
+                return False
+        return self._rules.kept(declared)
 
     def _too_many(self, declared: Declared, name: str) -> Finding:
         detail = f"{self._wrong:,} instances are wrong; this one and what follows were not checked."

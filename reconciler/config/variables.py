@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from reconciler.config.findings import Finding, check, did_you_mean, error
+from reconciler.config.checking import check
+from reconciler.config.findings import Finding, did_you_mean, error
 from reconciler.config.load import Document, Loaded, Origin, read_document
 from reconciler.config.models import VariableTable
 from reconciler.config.positions import Path as Keys
-from reconciler.config.tables import adapter_of
 from reconciler.config.values import Value, fits, literal, read_text, table_problems
 from reconciler.model.address import NAME
 from reconciler.model.diagnostics import Diagnostic, Severity
@@ -120,7 +120,7 @@ def _declared(root: Document, variables: dict[str, Any]) -> tuple[dict[str, dict
             wrong = [error(root, path, "Malformed name", detail, on_key=True)]
         else:
             plain = {key: value for key, value in table.items() if key not in _BY_TYPE}
-            wrong = check(adapter_of(VariableTable), plain, root, path, _KEYS, None)
+            wrong = check(VariableTable, plain, root, path, _KEYS, None)
             wrong = wrong or [error(root, (*path, *inside), *said) for inside, said in table_problems(name, table)]
         findings += wrong
         if not wrong:

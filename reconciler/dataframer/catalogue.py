@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Standing(Enum):
 @cache
 def catalogue() -> tuple[ModelList, ...]:
     """Every list, oldest first."""
-    text = resources.files("reconciler.dataframer").joinpath("catalogue.json").read_text("utf-8")
+    text = Path(__file__).with_name("catalogue.json").read_text("utf-8")
     return tuple(ModelList(item["name"], item["date"], tuple(item["models"])) for item in json.loads(text)["lists"])
 
 
@@ -44,6 +43,8 @@ def reference_databricks_models() -> frozenset[str]:
 
 def close_names(word: str, names: Iterable[str], cutoff: float = 0.8) -> list[str]:
     """Names that the word may have been meant for, nearest first."""
+    import difflib  # only for who made a mistake
+
     return difflib.get_close_matches(word, list(names), n=3, cutoff=cutoff)
 
 

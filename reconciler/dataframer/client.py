@@ -49,6 +49,24 @@ class Archive:
     wait: float | None = None
 
 
+class Parsed:
+    """Runs of lists that are asked for again and again, with the items that they were parsed from."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, tuple[object, Run]] = {}
+
+    def parse(self, item: object) -> Run | None:
+        """As ``parse_run``; the very same value where nothing has changed."""
+        key = item.get("id") if isinstance(item, dict) else None
+        known = self._runs.get(key) if isinstance(key, str) else None
+        if known is not None and known[0] == item:
+            return known[1]
+        run = parse_run(item)
+        if run is not None:
+            self._runs[run.id] = item, run
+        return run
+
+
 class Client:
     """The Dataframer API over a transport. Errors: ServiceRefused, ServiceUnreachable."""
 
@@ -73,13 +91,15 @@ class Client:
         )
         return judge_create(reply)
 
-    def list_runs(self) -> Listing:
+    def list_runs(self, before: Parsed | None = None) -> Listing:
         """Every run that the account can see. An answer that is no bare array, or has an item without an id, is
-        no listing: ServiceUnreachable.
+        no listing: ServiceUnreachable. ``before``: what an earlier list had; an item that is as it was then is not
+        parsed once more.
         """
         answer = self._read(_RUNS, _LIST_BYTES)
         items = parse_json(answer.body)
-        runs = [parse_run(item) for item in items] if isinstance(items, list) else [None]
+        parse = parse_run if before is None else before.parse
+        runs = [parse(item) for item in items] if isinstance(items, list) else [None]
         if any(run is None for run in runs):
             raise ServiceUnreachable(
                 f"GET {_RUNS}: the answer is not a list of runs: {service_words(answer.body)[:200]}"

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from reconciler.model.address import Address
@@ -33,8 +34,15 @@ def normal(value: object) -> object:
     return sorted(value) if isinstance(value, (list, tuple)) else value
 
 
+class _Remembering:
+    """Room for a digest, once somebody has asked for it; no field, so nobody writes or compares it."""
+
+    __slots__ = ("_digest",)
+    _digest: str
+
+
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(_Remembering):
     """The fields that an instance asks for, without secrets, and its ``rerun`` number (which is not sent)."""
 
     fields: Fields
@@ -43,7 +51,7 @@ class Request:
     @classmethod
     def of(cls, values: Mapping[str, Any], rerun: int = 0) -> Request:
         """From a table of values; lists become tuples."""
-        return cls(tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in values.items()), rerun)
+        return cls(tuple([(k, tuple(v) if isinstance(v, list) else v) for k, v in values.items()]), rerun)
 
     def body(self) -> dict[str, Any]:
         """The fields as JSON values, lists in declared order."""
@@ -82,7 +90,13 @@ class Request:
     @property
     def digest(self) -> str:
         """Equal for requests that ask for the same thing."""
-        return sha256(canonical_json({"fields": {k: normal(v) for k, v in self.fields}, "rerun": self.rerun}))
+        try:
+            return self._digest
+        except AttributeError:
+            fields = {name: sorted(value) if isinstance(value, tuple) else value for name, value in self.fields}
+            text = canonical_json({"fields": fields, "rerun": self.rerun})
+            object.__setattr__(self, "_digest", sha256(text))
+            return self._digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +116,13 @@ class Lifecycle:
     @classmethod
     def from_json(cls, text: str) -> Lifecycle:
         """The inverse of :meth:`to_json`; keys of a newer version are passed over."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in json.loads(text).items() if key in known})
+        return _lifecycle(text)
+
+
+@lru_cache(1024)  # thousands of instances have the same few
+def _lifecycle(text: str) -> Lifecycle:
+    known = {field.name for field in fields(Lifecycle)}
+    return Lifecycle(**{key: value for key, value in json.loads(text).items() if key in known})
 
 
 @dataclass(frozen=True, slots=True)

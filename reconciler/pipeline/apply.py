@@ -29,7 +29,8 @@ from reconciler.model.run import is_final
 from reconciler.planning.expected import Approval, expected
 from reconciler.planning.limits import overridden
 from reconciler.project import Project
-from reconciler.wiring import Books, books, rescue
+from reconciler.rescuing import rescue
+from reconciler.wiring import Books, books
 from state.errors import StateError, StateMissing
 from state.records import AttemptRecord
 from state.sqlite.backups import Why

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
-from reconciler.applying.settle import foresee
-from reconciler.applying.settling import Verdict, outlook
 from reconciler.clock import now
 from reconciler.config.settings import Settings
-from reconciler.dataframer.client import Client, Listing
-from reconciler.guards import guard_of, refuse_others_workspace, refuse_vanishing_state
-from reconciler.model.changes import Action, Kind
+from reconciler.guards import refuse_others_workspace, refuse_vanishing_state
 from reconciler.model.diagnostics import Diagnostic, Severity
-from reconciler.model.plan import NO_CHECKOUT, Outlook, Plan, Revision
+from reconciler.model.plan import NO_CHECKOUT, Plan, Revision
 from reconciler.model.request import Instance, by_address
 from reconciler.planning.decide import Wishes, decide
 from reconciler.planning.declared import (
@@ -28,21 +25,25 @@ from reconciler.planning.declared import (
 from reconciler.planning.diff import NOT_DECLARED, Decisions, Recorded, needs_history
 from reconciler.planning.drift import drifted
 from reconciler.planning.estimate import CONSIDERED, estimator
-from reconciler.planning.imports import Adoptions, adopt, due
+from reconciler.planning.imports import Adoptions, due
 from reconciler.planning.moves import Moves, move
 from reconciler.planning.plan import Circumstances, plan
-from reconciler.planning.refresh import Observed, fetch, lay_over, refresh, unanswered
+from reconciler.planning.refresh import Observed, lay_over
 from reconciler.planning.renames import mention_forgotten
 from reconciler.planning.repeats import numbered
 from reconciler.planning.selection import chosen, select
 from reconciler.planning.specs import fetch_specs, remembered, resolved
 from reconciler.project import Project
-from reconciler.revisions import Base
+from reconciler.rescuing import rescue
 from reconciler.views.times import local
-from reconciler.wiring import examiner, rescue
 from state.errors import StateMissing, StateUnreachable
-from state.records import AttemptRecord, Phase, Snapshot
+from state.records import AttemptRecord, Snapshot
 from state.store import Store
+
+if TYPE_CHECKING:
+    from reconciler.dataframer.client import Client
+    from reconciler.pipeline.asking import Asking
+    from reconciler.revisions import Base
 
 
 class Mode(StrEnum):
@@ -111,24 +112,31 @@ class _Planning:
         self._replaced = replaced
         self._store = store
         self._client = client
-        self._asked = client if options.ask_service else None
+        self._at = now()
+        self._service: Asking | None = None
+        if client is not None:
+            from reconciler.pipeline.asking import Asking
+
+            self._service = Asking(project, store, client, self._at)
+        self._asking = self._service if options.ask_service else None  # how runs stand
         self._why_none = why_none  # what is to be said of a state that is not there
         self._declared_only = store is None and options.offline
-        self._at = now()
 
     def run(self) -> Plan:
         options, store, desired = self._options, self._store, self._project.desired
         read = store.snapshot() if store else self._no_state()
         refuse_others_workspace(self._project, read)
-        observed = refresh(self._asked, read, self._at) if self._asked else Observed(self._at)
+        asking = self._asking
+        observed = asking.refresh(read) if asking else Observed(self._at)
         specs = remembered(read.specs, observed.listed or ())
         wanted = desired.instances if options.mode is Mode.NORMAL else ()
         instances, specs, found = resolved(self._client, specs, as_declared(wanted) if self._declared_only else wanted)
         found += [*desired.diagnostics, *observed.diagnostics]
         busy = store is not None and store.holder() is not None
         moves = move(read, desired.moved if options.mode is Mode.NORMAL else ())
-        snapshot, verdicts, foreseen = self._foresee(moves.snapshot, observed, busy)
-        laid = partial(lay_over, busy=busy, foreseen=foreseen)
+        foreseen = asking.foresee(moves.snapshot, observed, busy) if asking else None
+        snapshot = foreseen.snapshot if foreseen else moves.snapshot
+        laid = partial(lay_over, busy=busy, foreseen=foreseen.outlooks if foreseen else None)
         recorded, observed = self._recorded(instances, moves, snapshot, observed, laid)
         if options.mode is Mode.REFRESH_ONLY:
             drift = Decisions((), (), (), drifted(read.current, recorded), ())
@@ -140,7 +148,8 @@ class _Planning:
             decisions, forbidding = decide(instances, recorded, moves, adoptions, wishes)
             found += forbidding
         decisions = self._compared(decisions)
-        found += self._untracked(decisions.actions, observed, verdicts.values(), read)
+        if asking and foreseen:
+            found += asking.untracked(decisions.actions, observed, foreseen.verdicts, read)
         found += self._rescued(read.meta.lineage)
         buying = [action.after.spec_id for action in decisions.actions if action.buys and action.after]
         if self._client is not None:
@@ -153,7 +162,7 @@ class _Planning:
         around = Circumstances(
             base_url=self._project.settings.base_url,
             timestamp=self._at,
-            refreshed=self._asked is not None,
+            refreshed=asking is not None,
             meta=read.meta if store else None,
             where=desired.where,
             heading=self._heading(busy),
@@ -180,11 +189,13 @@ class _Planning:
         history = moves.history(store.attempts(moves.addresses(needy))) if store and needy else []
         if history:
             recorded = laid(snapshot, history, observed)
-        asking = set(needy)
-        if self._asked and needy:
-            wanted = unanswered([item for item in instances if item.address in asking], recorded, observed)
-            if wanted:
-                observed = fetch(self._asked, observed, wanted)
+        if self._asking and needy:
+            wanted = set(needy)
+            known, observed = (
+                observed,
+                self._asking.answered([item for item in instances if item.address in wanted], recorded, observed),
+            )
+            if observed is not known:
                 recorded = laid(snapshot, history, observed)
         return recorded, observed
 
@@ -210,43 +221,14 @@ class _Planning:
         return replace(decisions, actions=mark_foreign(decisions.actions, head, before))
 
     def _adoptions(self, instances: Sequence[Instance], moves: Moves, recorded: Recorded) -> Adoptions:
-        """The runs of the ``[[import]]`` blocks that are not done, each fetched."""
+        """The ``[[import]]`` blocks that are not done, with their runs if the service is asked."""
         blocks = self._project.desired.imports if self._options.mode is Mode.NORMAL else ()
         run_ids = [block.run_id for block in blocks]
         owners = moves.history(self._store.attempts_of_runs(run_ids)) if self._store and run_ids else []
         adoptions = due(blocks, owners)
-        if self._client is None or not adoptions.blocks:
+        if self._service is None or not adoptions.blocks:
             return adoptions
-        runs = {block.run_id: self._client.get_run(block.run_id) for block in adoptions.blocks.values()}
-        return adopt(adoptions, by_address(instances), recorded, runs, self._at)
-
-    def _foresee(
-        self, snapshot: Snapshot, observed: Observed, busy: bool
-    ) -> tuple[Snapshot, dict[str, Verdict], dict[str, Outlook]]:
-        """What will become of unknown submissions, as an apply would settle them now; in memory. By address."""
-        if self._asked is None or self._store is None or not snapshot.open or observed.listed is None:
-            return snapshot, {}, {}
-        ours = {a: attempt for a, attempt in snapshot.open.items() if not (busy and attempt.phase is Phase.SENDING)}
-        looking = examiner(self._project, self._store, self._asked)
-        looking.patience = replace(looking.patience, lists=1)  # one list must do for a forecast
-        verdicts = looking.examine(replace(snapshot, open=ours), Listing(observed.listed, None))
-        found = {address: verdicts[attempt.attempt_id] for address, attempt in ours.items()}
-        resubmits = self._project.settings.resubmit_absent_after is not None
-        foreseen = {a: outlook(ours[a], verdict, resubmits=resubmits) for a, verdict in found.items()}
-        return foresee(snapshot, verdicts), found, foreseen
-
-    def _untracked(
-        self, actions: Sequence[Action], observed: Observed, verdicts: Collection[Verdict], read: Snapshot
-    ) -> list[Diagnostic]:
-        """Where the state may have lost runs: those on the service that would do for a purchase."""
-        if self._asked is None or observed.listed is None:
-            return []
-        spoken_for = {
-            run.id for verdict in verdicts for run in (*verdict.candidates, *([verdict.run] if verdict.run else []))
-        }
-        spoken_for |= {action.reused_run for action in actions if action.kind is Kind.IMPORT and action.reused_run}
-        guard = guard_of(self._store, self._asked, read)
-        return guard(actions, Listing(observed.listed, None), spoken_for) if guard else []
+        return self._service.adopted(adoptions, instances, recorded)
 
     def _rescued(self, lineage: str) -> list[Diagnostic]:
         if self._store is None:
@@ -272,7 +254,7 @@ class _Planning:
         if self._options.offline:
             known = "nothing is known of runs" if self._store is None else "runs are taken as they were recorded"
             heading.append(f"Offline: the service was not asked; {known}.")
-        elif self._asked is None:
+        elif self._asking is None:
             heading.append("Not refreshed: runs are taken as they were recorded.")
         base = self._options.base
         if base is not None and base.trouble:

@@ -98,6 +98,8 @@ def needs_report(request: Request, attempt: AttemptRecord) -> bool:
 
 def drift(attempt: AttemptRecord) -> tuple[FieldChange, ...]:
     """Sent fields that the service reports differently; nulls where the service nulls are none."""
+    if attempt.reported_json is None and attempt.spec_version is None:
+        return ()
     reported = _reported(attempt)
     sent = sent_fields(attempt)
     seen = {name: reported[name] for name in sent if name in reported and reported[name] is not None}

@@ -7,10 +7,9 @@ its effective parameters decide a comparison.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from reconciler.dataframer.client import Client
 from reconciler.dataframer.observation import absence, check_account, observation
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.plan import Outlook
@@ -21,6 +20,9 @@ from reconciler.planning.diff import Recorded
 from state.records import AttemptRecord, Snapshot
 from state.rules import observe
 from state.writes import Observe
+
+if TYPE_CHECKING:
+    from reconciler.dataframer.client import Client
 
 _FETCHES_AT_ONCE = 10
 
@@ -60,6 +62,8 @@ def fetch(client: Client, observed: Observed, run_ids: Iterable[str]) -> Observe
     wanted = list(dict.fromkeys(run_ids))
     if not wanted:
         return observed
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_FETCHES_AT_ONCE) as pool:
         answers = pool.map(client.get_run, wanted)
         fresh = {

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from reconciler.dataframer.catalogue import close_names
-from reconciler.dataframer.client import Client
 from reconciler.model.changes import Action
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.errors import ServiceRefused
 from reconciler.model.request import Instance
 from reconciler.model.run import Run, Spec
 from state.records import SpecRecord
+
+if TYPE_CHECKING:
+    from reconciler.dataframer.client import Client
 
 Where = Callable[[str, str], Source | None]
 
@@ -117,7 +120,7 @@ def resolve(instances: Iterable[Instance], specs: Specs) -> tuple[list[Instance]
                 found.append(_no_version(instance))
                 continue
             request = request.having("spec_version", newest)
-        resolved.append(replace(instance, request=request))
+        resolved.append(instance if request is instance.request else replace(instance, request=request))
     return resolved, found
 
 

@@ -1,6 +1,6 @@
 """The state in a SQLite file: WAL, ``synchronous=FULL``, one connection that threads share.
 
-Puts and rare reads go through sqlite-utils. What runs once for each submission or each instance (Advance, Observe,
+Tables, migrations and rare reads go through sqlite-utils. What runs once for each submission or each instance (writes,
 the snapshot) is plain SQL and positional rows: sqlite-utils looks the table up anew each time, which costs 0.3 ms.
 """
 
@@ -142,7 +142,7 @@ class SqliteStore(Reading):
         with self._writing() as db:
             if decided:
                 self._fence.check(db)
-            apply_writes(db, self._table, writes)
+            apply_writes(db, writes)
             if decided:
                 db.execute("UPDATE meta SET serial = serial + 1")
             return int(db.execute("SELECT serial FROM meta").fetchone()[0])

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, assert_never
+from functools import cache
+from operator import attrgetter
+from typing import Any, assert_never
 
 from state.errors import invalid
-from state.records import AttemptRecord, InstanceRecord, OwedRecord, Record
-from state.rows import as_dict
+from state.records import RECORD_TYPES, AttemptRecord, InstanceRecord, OwedRecord, Record
+from state.rows import columns
 from state.rules import FINAL_STATUSES, OBSERVED_COLUMNS, SETTLED_PHASES, check_move
 from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
-
-if TYPE_CHECKING:
-    from sqlite_utils.db import Table
-
-TableOf = Callable[[str], "Table"]  # sqlite-utils' table of a name
 
 _JOURNAL_SQL = "INSERT INTO journal (attempt_id, phase, at, note) VALUES (?, ?, ?, ?)"
 _ADVANCE_SQL = "UPDATE attempts SET phase = ?, note = ?, settled_at = ? WHERE attempt_id = ?"
@@ -47,45 +44,60 @@ _OBSERVE_SQL = (
 )
 
 
-def apply_writes(db: sqlite3.Connection, table: TableOf, writes: Sequence[Write]) -> None:
+def apply_writes(db: sqlite3.Connection, writes: Sequence[Write]) -> None:
     """Carry out the writes inside the transaction that is open. Raises sqlite3 errors, and StateInvalid."""
-    # Records to put wait until another kind of write touches their table: sqlite-utils is much cheaper for many
-    # at once.
+    # Records to put wait until another kind of write touches their table: many at once are cheaper.
     waiting: dict[type[Record], list[Record]] = {}
     for write in writes:
         match write:
             case Put(record):
                 waiting.setdefault(type(record), []).append(record)
             case Forget(address):
-                _put(db, table, InstanceRecord, waiting)
+                _put(db, InstanceRecord, waiting)
                 db.execute("DELETE FROM instances WHERE address = ?", (address,))
             case Advance():
-                _put(db, table, AttemptRecord, waiting)
-                _put(db, table, InstanceRecord, waiting)
+                _put(db, AttemptRecord, waiting)
+                _put(db, InstanceRecord, waiting)
                 _advance(db, write)
             case Observe():
-                _put(db, table, AttemptRecord, waiting)
+                _put(db, AttemptRecord, waiting)
                 _observe(db, write)
             case Pay(run_id, at):
-                _put(db, table, OwedRecord, waiting)
+                _put(db, OwedRecord, waiting)
                 db.execute("UPDATE owed SET paid_at = ? WHERE run_id = ?", (at, run_id))
             case Move():
                 for touched in (AttemptRecord, InstanceRecord, OwedRecord):
-                    _put(db, table, touched, waiting)
+                    _put(db, touched, waiting)
                 _move(db, write)
             case _:
                 assert_never(write)
     for kind in list(waiting):
-        _put(db, table, kind, waiting)
+        _put(db, kind, waiting)
 
 
-def _put(db: sqlite3.Connection, table: TableOf, kind: type[Record], waiting: dict[type[Record], list[Record]]) -> None:
+def _put(db: sqlite3.Connection, kind: type[Record], waiting: dict[type[Record], list[Record]]) -> None:
     records = waiting.pop(kind, None)
     if not records:
         return
     steps = _steps(db, [record for record in records if isinstance(record, AttemptRecord)])
-    table(kind.table).upsert_all(map(as_dict, records), pk=kind.key)
+    sql, values = _upsert(kind.table)
+    db.executemany(sql, map(values, records))
     db.executemany(_JOURNAL_SQL, steps)
+
+
+@cache
+def _upsert(table: str) -> tuple[str, Callable[[Record], tuple[Any, ...]]]:
+    """The statement that inserts a record or replaces the row with its key, which keeps its place; and its values.
+
+    sqlite-utils would look the table up anew each time: 0.3 ms, a fifth of what a submission costs.
+    """
+    (kind,) = (kind for kind in RECORD_TYPES if kind.table == table)
+    names = columns(kind)
+    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name != kind.key)
+    listed = ", ".join(f'"{name}"' for name in names)
+    places = ", ".join("?" * len(names))
+    sql = f'INSERT INTO "{kind.table}" ({listed}) VALUES ({places}) ON CONFLICT ("{kind.key}") DO UPDATE SET {changed}'
+    return sql, attrgetter(*names)
 
 
 def _steps(db: sqlite3.Connection, attempts: list[AttemptRecord]) -> list[tuple[Any, ...]]:

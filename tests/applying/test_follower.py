@@ -23,6 +23,7 @@ from reconciler.model.errors import ServiceError
 from reconciler.model.events import Ending, Event, Progressed, Told
 from reconciler.model.run import RunStatus, is_final
 from state.records import Phase
+from state.writes import Observe
 from tests.applying.recording import WatchedStore, begun, creates
 from tests.planning.plans import SPEC
 
@@ -141,6 +142,24 @@ def test_many_are_asked_for_at_once_and_each_in_full_only_at_its_end(build: Buil
     lists = scene.calls.count(f"GET {RUNS}")
     assert lists >= 2
     assert len(scene.calls) - lists <= 30 + FEW * len(scene.waiting.waits)
+
+
+def test_what_is_as_it_was_is_recorded_once(build: Build) -> None:
+    scene = build(25)
+    told = [(report.run_id, report.status, report.samples_completed) for report in observed(scene)]
+    assert len(told) == len(set(told)) > 25
+    looks = len(scene.waiting.waits) + 1
+    assert len(told) < looks * 25
+
+
+def observed(scene: Scene) -> list[Observe]:
+    """Follow to the end; what was recorded meanwhile."""
+    before = len(scene.store.commits)
+    scene.follow()
+    return [
+        write for writes in scene.store.commits[before:] for write in writes
+        if isinstance(write, Observe) and write.reported_json is None
+    ]  # fmt: skip
 
 
 def test_progress_only_rises_and_each_news_is_told_once(build: Build) -> None:

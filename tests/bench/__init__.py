@@ -1,1 +1,1 @@
-"""Measurements that compare; each is one command: ``python -m tests.bench.NAME``."""
+"""Measurements that compare: ``python -m tests.bench`` of speed; others as ``python -m tests.bench.NAME``."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.filling import command
+from tests.bench.running import run
 from tests.campaign.figures import table
 
 
@@ -59,15 +58,5 @@ def timed(step: Callable[[], object]) -> float:
 
 def process(root: Path, *words: str, state: str) -> tuple[float, float]:
     """Run a command: its milliseconds, and its peak memory in MB."""
-    line, env = command(root, *words, state=state)
-    begin = time.perf_counter()
-    running = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert running.stderr is not None
-    with running.stderr as pipe:
-        said = pipe.read()
-    _, status, used = os.wait4(running.pid, 0)
-    spent = (time.perf_counter() - begin) * 1000
-    running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode:
-        raise RuntimeError(f"{' '.join(words)} gave {running.returncode}: {said.decode()[:2_000]}")
-    return spent, used.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+    spent = run(*command(root, *words, state=state))
+    return spent.ms, spent.mb

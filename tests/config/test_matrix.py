@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from reconciler.config.models import DeclarationTable
+from reconciler.config.whole import DeclarationTable
 from tests.config.projects import MODEL, SPECS, THINKING, addresses, desired, errors, run, said, warnings
 
 HAIKU, OSS = "anthropic/claude-haiku-4-5", MODEL

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config.positions import Lines, Path, header_offsets, locate
+from reconciler.config.positions import Lines, Path, header_offsets, header_places, locate
 
 TEXT = '''\
 # [run.not_this]
@@ -75,6 +75,9 @@ def test_headers_in_one_look() -> None:
     assert found["a"] == 4
     assert "not_this" not in found
     assert "neither" not in found
+    for text in (TEXT, TEXT.replace("\n", "\r\n"), "[run.a]\n  [run.b]\n\n\n[run.c]"):
+        lines = Lines(text)
+        assert header_places(text) == {name: lines.at(at) for name, at in header_offsets(text).items()}
 
 
 def test_elements_of_a_huge_array_are_told_by_the_array() -> None:

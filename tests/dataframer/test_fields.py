@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from annotated_types import Ge, Le
 
+from reconciler.config.bounds import Between
 from reconciler.config.models import UNBOUNDED, RunTable
 from reconciler.dataframer import fields
 from tests.dataframer.document import document
@@ -28,12 +28,10 @@ def items(name: str) -> list[str]:
 def bounds(name: str) -> dict[str, Any]:
     """What the configuration's table allows."""
     hint = get_type_hints(RunTable, include_extras=True)[name]
-    found = [
-        item for part in (hint, *get_args(hint)) for info in get_args(part) for item in getattr(info, "metadata", [])
-    ]
-    least = [("minimum", item.ge) for item in found if isinstance(item, Ge)]
-    most = [("maximum", item.le) for item in found if isinstance(item, Le) and item.le != UNBOUNDED]
-    return dict([*least, *most])
+    found = (item for part in (hint, *get_args(hint)) for item in get_args(part) if isinstance(item, Between))
+    terms: dict[str, Any] = next((item.terms for item in found), {})
+    names = {"ge": "minimum", "le": "maximum"}
+    return {names[term]: value for term, value in terms.items() if value != UNBOUNDED}
 
 
 def test_the_fields_are_those_of_the_document() -> None:
