@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler import __version__
 from reconciler.model.changes import Action, FieldChange, Kind
@@ -90,18 +91,20 @@ def _completed(action: Action, specs: Specs, estimate: Estimator) -> Action:
     if action.after is None or not action.buys:
         return action
     request = action.after
-    action = replace(action, estimate=estimate(request))
     spec = specs.fetched.get(request.spec_id)
-    action = replace(action, spec_content=spec.content_sha256 or "") if spec else action
+    known: dict[str, Any] = {"estimate": estimate(request)}
+    if spec:
+        known["spec_content"] = spec.content_sha256 or ""
     # A retry buys the same thing again, so it keeps its version.
     version = action.kept_version if action.kind is Kind.RETRY else inferred_version(action, specs)
-    if action.after is None or version is None or action.after.get("spec_version") is not None:
-        return action
+    if version is None or request.get("spec_version") is not None:
+        return replace(action, **known)
     before = action.kept_version
     changed = action.kind is Kind.REPLACE and before is not None and before != version
     change = (FieldChange("spec_version", before, version),) if changed else ()
-    after = action.after.having("spec_version", version)
-    return replace(action, after=after, inferred=("spec_version",), changes=(*action.changes, *change))
+    after = request.having("spec_version", version)
+    known |= {"after": after, "inferred": ("spec_version",), "changes": (*action.changes, *change)}
+    return replace(action, **known)  # once: it copies two dozen fields
 
 
 def _protected(action: Action, instances: Collection[Instance]) -> list[Diagnostic]:
