@@ -8,7 +8,7 @@ from functools import partial
 
 from reconciler.applying.ending import FINISHING_LOCK_SECONDS, Ender
 from reconciler.applying.follow import Follower, Target
-from reconciler.applying.performed import performed
+from reconciler.applying.performed import Performed, performed
 from reconciler.applying.preconditions import Fresh
 from reconciler.applying.purchases import Purchases, target
 from reconciler.applying.settling import Standing, in_words, outlook
@@ -165,21 +165,22 @@ class _Apply:
         # What is left of a reviewed plan was looked at just now: if it is done, another apply of it was quicker.
         # Runs that still work are followed, also of a plan of which nothing else is left.
         again = bool(self._plan.actions) and not self._plan.reviewed
-        self._begun_at_work = performed(self._tools.store, self._plan.key).working
-        if again and not self._todo() and not self._begun_at_work and owed.isdisjoint(displaced):
+        begun = performed(self._tools.store, self._plan.key)
+        self._begun_at_work = begun.working
+        left = any(action.digest not in begun.done for action in self._plan.actions)
+        if again and not left and not begun.working and owed.isdisjoint(displaced):
             raise PlanOutdated("This plan is spent: all of its actions are done. Plan again.")
-        self._tools.recorder.begin(self._plan, self._approved())
+        self._tools.recorder.begin(self._plan, self._approved(begun))
         for override in self._options.overrides:
             self._tools.recorder.override(override)
 
-    def _approved(self) -> list[Action]:
+    def _approved(self, begun: Performed) -> list[Action]:
         """What the state does not know yet of a plan that was reviewed: under its digest only that is ever done."""
         if not self._plan.reviewed:
             return []
-        known = performed(self._tools.store, self._plan.key).known
         reviewed = (*self._plan.actions, *self._options.reviewed)
         # An owed cancel was decided before: the digest does not cover it, so a file may call anything one.
-        return [item for item in reviewed if not item.deposed and item.digest not in known]
+        return [item for item in reviewed if not item.deposed and item.digest not in begun.known]
 
     def _todo(self) -> list[Action]:
         """Which actions are still to be done; what a plan has done already counts as done."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.applying.rows import LIMITS
 from reconciler.model.run import is_final
 from state.records import Phase
 from state.store import Store
@@ -12,12 +13,14 @@ from state.store import Store
 @dataclass(frozen=True, slots=True)
 class Performed:
     """By digest of action: the address of each that is known to belong to the plan, and which of them are done.
-    ``working``: the addresses for which it bought runs that are not finished.
+    ``working``: the addresses for which it bought runs that are not finished; ``limits``: the digest of those under
+    which it was begun, empty where it was not reviewed.
     """
 
     known: dict[str, str]
     done: frozenset[str]
     working: frozenset[str]
+    limits: str
 
     @property
     def spent(self) -> bool:
@@ -27,7 +30,8 @@ class Performed:
 
 def performed(store: Store, key: str) -> Performed:
     """What the state knows of a plan, by its key (``Plan.key``)."""
-    begun = {item.action_digest: item for item in store.plan_actions(key) if item.address}
+    records = store.plan_actions(key)
+    begun = {item.action_digest: item for item in records if item.address}
     attempts = {item.attempt_id: item for item in store.attempts({record.address for record in begun.values()})}
     done = set[str]()
     for digest, record in begun.items():
@@ -37,4 +41,5 @@ def performed(store: Store, key: str) -> Performed:
     made = (attempts.get(record.attempt_id or "") for record in begun.values())
     working = (item.address for item in made if item and item.run_id and not is_final(item.status) and not item.gone_at)
     known = {digest: record.address for digest, record in begun.items()}
-    return Performed(known, frozenset(done), frozenset(working))
+    limits = (item.action_digest.removeprefix(LIMITS) for item in records if item.action_digest.startswith(LIMITS))
+    return Performed(known, frozenset(done), frozenset(working), next(limits, ""))

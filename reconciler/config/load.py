@@ -34,7 +34,7 @@ _TOKEN = re.compile(
     rf"{MULTILINE}|(?P<key>{_LONG_KEY})|{STRINGS}|#[^\n]*+|(?P<open>[\[{{])|(?P<close>[\]}}])", re.DOTALL
 )
 _MANY_DOTS = re.compile(r"\.[^.\n]*" * MAX_KEY_PARTS)  # on one line: a key that is too long has so many
-_ALL_BUT_BRACKETS = {code: None for code in range(128) if chr(code) not in "[]{}"}
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
@@ -208,11 +208,11 @@ def _shallow(text: str) -> bool:
     """Whether no bracket can be nested too deeply, strings and comments counted as well: a quick look that is sure of
     most files, and leaves the others to the tokens.
     """
-    brackets = text.translate(_ALL_BUT_BRACKETS)
+    brackets = text.encode().translate(None, _ALL_BUT_BRACKETS)
     for _ in range(MAX_NESTING // 2):
         if not brackets:
             return True
-        brackets = brackets.replace("[]", "").replace("{}", "")  # the innermost pairs: of one level, or of two
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")  # the innermost pairs: of one level, or of two
     return not brackets
 
 

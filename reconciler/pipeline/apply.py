@@ -12,7 +12,7 @@ from reconciler.applying.apply import apply
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.performed import performed
 from reconciler.applying.rescue import Rescued
-from reconciler.applying.rows import LIMITS, override_digest
+from reconciler.applying.rows import override_digest
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Settler
 from reconciler.applying.submission import Pace
@@ -189,14 +189,12 @@ def expect(project: Project, fresh: Plan, digest: str, reviewed: Plan | None) ->
         return expected(fresh, Approval(digest, reviewed))
     try:
         before = performed(store, digest)
-        limits = [item.action_digest for item in store.plan_actions(digest) if item.action_digest.startswith(LIMITS)]
     finally:
         store.close()
     if reviewed is not None and before.spent and not any(not action.deposed for action in fresh.actions):
         raise PlanOutdated("The reviewed plan is spent: all of it is done. Plan again.")
-    begun = before.known if limits else None
-    known = limits[0].removeprefix(LIMITS) if limits else ""
-    return expected(fresh, Approval(digest, reviewed, begun, known, before.done))
+    begun = before.known if before.limits else None
+    return expected(fresh, Approval(digest, reviewed, begun, before.limits, before.done))
 
 
 def has_unsettled(project: Project) -> bool:
