@@ -1,0 +1,1 @@
+"""The controller: it follows a branch, plans on each revision, and applies what it may."""
