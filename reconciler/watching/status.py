@@ -36,6 +36,7 @@ class Hold(StrEnum):
     LIMIT = "limit"  # [limits] of the project
     PRUNE = "prune"  # it would cancel or delete, and nobody consented
     ERRORS = "errors"  # the plan has errors
+    LOCKED = "locked"  # somebody else applies
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,9 @@ class Spent:
     cost: float = 0.0
 
 
+NOTHING_SPENT: Final = Spent()
+
+
 @dataclass(frozen=True, slots=True)
 class Suspended:
     """What is suspended. ``scope``: a pattern of addresses; empty: everything. ``until``: None = until resumed."""
@@ -102,7 +106,7 @@ class Status:
     planned: Planned | None = None
     held: Held | None = None
     runs: Mapping[str, int] = field(default_factory=dict)  # recorded current runs by status
-    spent: Spent = Spent()
+    spent: Spent = NOTHING_SPENT
     suspended: tuple[Suspended, ...] = ()
     last_success: str | None = None  # when a pass ended without trouble
     next_at: str | None = None  # when the next one begins
