@@ -108,7 +108,7 @@ class Follower:
             found |= {run_id: run for run_id, run in self._fetch(listed_only) if run is not None}
         at = self._now()
         # What is as it was at the last look is recorded already, and told.
-        news = {run_id: run for run_id, run in found.items() if run is None or run != self._known.get(run_id)}
+        news = {run_id: run for run_id, run in found.items() if run is None or self._is_new(run)}
         self._recorder.observe(
             [absence(run_id, at) if run is None else observation(run, at) for run_id, run in news.items()]
         )
@@ -117,6 +117,10 @@ class Follower:
                 self._known[run_id] = run
                 self._progress(self.active[run_id], run)
         return [self._rest(run_id, found[run_id]) for run_id in resting]
+
+    def _is_new(self, run: Run) -> bool:
+        known = self._known.get(run.id)
+        return run is not known and run != known  # of an item that did not change, the list has the very same value
 
     def _list(self) -> dict[str, Run | None]:
         found: dict[str, Run | None] = {

@@ -80,13 +80,8 @@ class Submitter:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._effects and not self._done:
-                    self._changed.wait()
-                if not self._effects:
-                    return
-                effect = self._effects.popleft()
+        event: Event | None = None
+        while (effect := self._next(event)) is not None:
             performed = False
             try:
                 event = self._perform(effect)
@@ -94,7 +89,19 @@ class Submitter:
             finally:
                 if not performed:
                     self._fail()
-            self._feed(event)
+
+    def _next(self, event: Event | None) -> Effect | None:
+        """Hand in what came of an effect, and take the next one; None: nothing is left. Whoever hands in an event goes
+        on with what follows from it, and wakes others only for more than that: most events have one effect.
+        """
+        with self._changed:
+            if event is not None:
+                self._effects.extend(self._wave.handle(event, time.monotonic()))
+                if len(self._effects) != 1 or self._failed:  # none: the supervisor looks when to go on
+                    self._changed.notify_all()
+            while not self._effects and not self._done:
+                self._changed.wait()
+            return self._effects.popleft() if self._effects else None
 
     def _fail(self) -> None:
         """An effect could not be performed (the disk is full, say): start nothing more; the others finish theirs."""

@@ -8,6 +8,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from reconciler.dataframer import wirelog
@@ -50,21 +51,38 @@ class Archive:
 
 
 class Parsed:
-    """Runs of lists that are asked for again and again, with the items that they were parsed from."""
+    """Runs of lists that are asked for again and again, by the very bytes that they were parsed from."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, tuple[object, Run]] = {}
+        self._runs: dict[bytes, Run] = {}
 
-    def parse(self, item: object) -> Run | None:
-        """As ``parse_run``; the very same value where nothing has changed."""
-        key = item.get("id") if isinstance(item, dict) else None
-        known = self._runs.get(key) if isinstance(key, str) else None
-        if known is not None and known[0] == item:
-            return known[1]
-        run = parse_run(item)
-        if run is not None:
-            self._runs[run.id] = item, run
-        return run
+    def parse(self, body: bytes) -> list[Run | None] | None:
+        """As ``parse_run`` for each item of a list; only what has changed since the last one is read. None where this
+        is no list that can be cut into items: it is to be read whole.
+        """
+        try:
+            items = [bytes(item) for item in _cut(body)]
+        except (ValueError, RecursionError):  # msgspec raises a ValueError of its own
+            return None
+        known, runs = self._runs, list[Run | None]()
+        self._runs = {}
+        for item in items:
+            run = known.get(item) or parse_run(parse_json(item))
+            if run is not None:
+                self._runs[item] = run
+            runs.append(run)
+        return runs
+
+
+@cache
+def _cutter() -> Callable[[bytes], list[Any]]:
+    import msgspec  # only who follows many runs needs it
+
+    return msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def _cut(body: bytes) -> list[Any]:
+    return _cutter()(body)
 
 
 class Client:
@@ -97,9 +115,10 @@ class Client:
         parsed once more.
         """
         answer = self._read(_RUNS, _LIST_BYTES)
-        items = parse_json(answer.body)
-        parse = parse_run if before is None else before.parse
-        runs = [parse(item) for item in items] if isinstance(items, list) else [None]
+        runs = None if before is None else before.parse(answer.body)
+        if runs is None:
+            items = parse_json(answer.body)
+            runs = [parse_run(item) for item in items] if isinstance(items, list) else [None]
         if any(run is None for run in runs):
             raise ServiceUnreachable(
                 f"GET {_RUNS}: the answer is not a list of runs: {service_words(answer.body)[:200]}"

@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from json import dumps
 from typing import Any, Final, Protocol
 
@@ -25,6 +26,11 @@ from reconciler.deadline import DeadlineTransport, within
 
 MOST_BYTES = 2**20  # of an answer's body, once unpacked, where the caller names no other bound
 _SHORTEST_SECRET: Final = 8  # bytes; a shorter one may be a part of anything
+_HEADERS: Final = {
+    "user-agent": f"reconciler/{__version__}",
+    "accept": "application/json",
+    "accept-encoding": "gzip",
+}
 _CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
 
 
@@ -59,7 +65,7 @@ class NotNow(Exception):
 
 
 class HttpTransport:
-    """Real HTTP. Each thread has a client of its own: one shared pool gets slower with the square of its users."""
+    """Real HTTP. Each thread has a connection of its own: one shared pool gets slower with the square of its users."""
 
     def __init__(
         self, base_url: str, api_key: Callable[[], str], transport: Callable[[], httpx.BaseTransport] | None = None
@@ -69,7 +75,7 @@ class HttpTransport:
         self._make_transport = transport or self._network_transport
         self._ssl: ssl.SSLContext | None = None
         self._local = threading.local()
-        self._clients: list[httpx.Client] = []
+        self._engines: list[httpx.BaseTransport] = []
         self._concealed: frozenset[bytes] = frozenset()
         self._guard = threading.Lock()
 
@@ -86,22 +92,29 @@ class HttpTransport:
         proxy = None if direct else urllib.request.getproxies().get(url.scheme)
         return DeadlineTransport(verify=self._ssl, proxy=proxy, limits=httpx.Limits(max_connections=1))
 
-    def _client(self) -> httpx.Client:
-        client: httpx.Client | None = getattr(self._local, "client", None)
-        if client is None:
-            client = httpx.Client(
-                transport=self._make_transport(),
-                follow_redirects=False,
-                headers={
-                    "user-agent": f"reconciler/{__version__}",
-                    "accept": "application/json",
-                    "accept-encoding": "gzip",
-                },
-            )
-            self._local.client = client
+    def _engine(self) -> httpx.BaseTransport:
+        """This thread's connection. Used without httpx's client, whose redirects, cookies, logins and hooks are none
+        of ours, and cost time with each submission.
+        """
+        engine: httpx.BaseTransport | None = getattr(self._local, "engine", None)
+        if engine is None:
+            engine = self._local.engine = self._make_transport()
             with self._guard:
-                self._clients.append(client)
-        return client
+                self._engines.append(engine)
+        return engine
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        json: object,
+        query: dict[str, str] | None,
+        headers: dict[str, str] | None,
+        extensions: dict[str, Any],
+    ) -> httpx.Request:
+        own = {**_HEADERS, **(headers or {}), "authorization": f"Bearer {self._api_key()}"}
+        url = self._base_url + path
+        return httpx.Request(method, url, params=query, headers=own, json=json, extensions=extensions)
 
     def send(
         self,
@@ -132,25 +145,17 @@ class HttpTransport:
 
         started = time.monotonic()
         try:
-            with (
-                within(seconds),
-                self._client().stream(
-                    method,
-                    self._base_url + path,
-                    params=query,
-                    json=json,
-                    headers={**(headers or {}), "authorization": f"Bearer {self._api_key()}"},
-                    timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds)),
-                    extensions={"trace": trace},
-                ) as response,
-            ):
-                body = self._without_secrets(_read(response, most_bytes))
+            timeout = dict.fromkeys(("read", "write", "pool"), seconds) | {"connect": min(_CONNECT_SECONDS, seconds)}
+            request = self._request(method, path, json, query, headers, {"trace": trace, "timeout": timeout})
+            with within(seconds), closing(self._engine().handle_request(request)) as response:
+                body, received = _read(response, most_bytes)
+                body = self._without_secrets(body)
             answered = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
             known_as = self._without_secrets(wirelog.request_id(answered).encode()).decode("utf-8", "replace")
             wirelog.answered(method, path, response.status_code, elapsed, known_as)
-            size = int(response.request.headers.get("content-length", "0"))
-            wirelog.sizes(method, path, size, response.num_bytes_downloaded, len(body), opened)
+            size = int(request.headers.get("content-length", "0"))
+            wirelog.sizes(method, path, size, received, len(body), opened)
             return Answer(response.status_code, answered, body, elapsed)
         except TRANSPORT_ERRORS as error:
             wirelog.failed(method, path, error, sent, time.monotonic() - started)
@@ -169,9 +174,9 @@ class HttpTransport:
     def close(self) -> None:
         """See :class:`Transport`."""
         with self._guard:
-            clients, self._clients = self._clients, []
-        for client in clients:
-            client.close()
+            engines, self._engines = self._engines, []
+        for engine in engines:
+            engine.close()
 
 
 class AnswerTooLarge(Exception):
@@ -191,14 +196,17 @@ TRANSPORT_ERRORS = (
 )
 
 
-def _read(response: httpx.Response, most_bytes: int) -> bytes:
-    """The body, unpacked here: httpx would unpack layer upon layer, and each chunk of them whole."""
+def _read(response: httpx.Response, most_bytes: int) -> tuple[bytes, int]:
+    """The body, and how many bytes came for it. It is unpacked here: httpx would unpack layer upon layer, and each
+    chunk of them whole.
+    """
     packing = response.headers.get("content-encoding", "").strip().lower()
     if packing not in ("", "identity", "gzip"):
         raise httpx.DecodingError(f"the answer is packed as {packing[:50]!r}, which was not asked for")
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if packing == "gzip" else None
-    parts, size = [], 0
+    parts, size, received = [], 0, 0
     for chunk in response.iter_raw():
+        received += len(chunk)
         if unpack is not None and unpack.eof:
             raise httpx.DecodingError("something follows the packed answer")
         try:
@@ -211,4 +219,4 @@ def _read(response: httpx.Response, most_bytes: int) -> bytes:
         parts.append(part)
     if unpack is not None and parts and not unpack.eof:
         raise httpx.DecodingError("the packed answer ends too early")
-    return b"".join(parts)
+    return b"".join(parts), received

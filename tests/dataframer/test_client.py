@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from reconciler.dataframer.client import Client
+from reconciler.dataframer.client import Client, Parsed
 from reconciler.dataframer.outcomes import Accepted, Later, NotSent, Outcome, Rejected, Unknown
 from reconciler.dataframer.transport import HttpTransport, NotNow
 from reconciler.model.errors import ServiceRefused, ServiceUnreachable
@@ -173,6 +173,10 @@ def test_what_is_no_list_is_no_listing(service: Service, client: Client, body: b
     service.say(f"GET {path}", Scripted(200, body))
     with pytest.raises(ServiceUnreachable, match="not a list"):
         (client.list_runs if path == RUNS else client.list_specs)()
+    if path == RUNS:
+        service.say(f"GET {path}", Scripted(200, body))
+        with pytest.raises(ServiceUnreachable, match="not a list"):
+            client.list_runs(Parsed())
 
 
 def test_a_listing_keeps_its_order_and_the_service_s_date(service: Service, client: Client) -> None:
@@ -183,6 +187,50 @@ def test_a_listing_keeps_its_order_and_the_service_s_date(service: Service, clie
     assert "GMT" in listing.date
     service.say(LIST, (200, []))
     assert client.list_runs().runs == ()
+
+
+def test_a_list_that_is_asked_for_again_reads_what_changed(service: Service, client: Client) -> None:
+    before = Parsed()
+    working, resting = {"id": "a", "status": "RUNNING"}, {"id": "a", "status": "COMPLETED"}
+    looks = []
+    for first, second in [(working, {"id": "b"}), (working, {"id": "c"}), ({"id": "b"}, resting), (resting, working)]:
+        service.say(LIST, (200, [first, second]))
+        looks.append(client.list_runs(before).runs)
+    assert [[run.id for run in runs] for runs in looks] == [["a", "b"], ["a", "c"], ["b", "a"], ["a", "a"]]
+    assert looks[1][0] is looks[0][0]
+    assert [run.status for run in looks[3]] == [RunStatus.SUCCEEDED, RunStatus.PROCESSING]
+    assert looks[3][0] is looks[2][1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"id": "r1", "total_cost": NaN}, {"id": "r2"}]',
+        b'\n [ {"id":"r1"} ,\t{"id":"r1"}]\n',
+        b'[{"id": "r1", "samples_completed": ' + b"9" * 5_000 + b', "samples_failed": 2}]',
+        b'[{"id": "r1", "status": "\\ud800", "spec_name": "\\u00fc\xc3\xbc"}]',
+        b'[{"id": "r1", "id": "r2"}]',
+        '[{"id": "r1"}]'.encode("utf-16"),
+        '[{"id": "r1"}]'.encode("utf-8-sig"),
+    ],
+)
+def test_an_odd_list_reads_as_it_does_the_first_time(service: Service, client: Client, body: bytes) -> None:
+    before, runs = Parsed(), []
+    for known in (None, before, before):
+        service.say(LIST, Scripted(200, body))
+        runs.append(client.list_runs(known).runs)
+    assert runs[0]
+    assert runs[0] == runs[1] == runs[2]
+
+
+@pytest.mark.parametrize(
+    "body", [b'[{"id": "r1", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]", b'[{"id": "\xff"}]']
+)
+def test_a_list_that_nobody_can_read_is_none_either_way(service: Service, client: Client, body: bytes) -> None:
+    for known in (None, Parsed()):
+        service.say(LIST, Scripted(200, body))
+        with pytest.raises(ServiceUnreachable, match="not a list"):
+            client.list_runs(known)
 
 
 def test_one_run(service: Service, client: Client) -> None:
