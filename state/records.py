@@ -200,6 +200,39 @@ class MarkRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRecord:
+    """A person approved a plan, for a controller to apply. It stays when it is revoked."""
+
+    table: ClassVar[str] = "approvals"
+    key: ClassVar[str] = "digest"
+
+    digest: str  # of the plan
+    at: str
+    user: str
+    host: str
+    reason: str | None = None
+    until: str | None = None  # it counts no more from then on
+    revoked_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuspensionRecord:
+    """Something that a controller leaves alone. It stays when it is ended."""
+
+    table: ClassVar[str] = "suspensions"
+    key: ClassVar[str] = "scope"
+
+    scope: str  # a pattern of addresses; empty: everything
+    at: str
+    user: str
+    host: str
+    reason: str
+    until: str | None = None  # it counts no more from then on
+    ended_at: str | None = None
+    ended_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JournalRecord:
     """One committed step of one submission, in order of ``seq``."""
 
@@ -223,6 +256,8 @@ Record = (
     | SpecRecord
     | EventRecord
     | MarkRecord
+    | ApprovalRecord
+    | SuspensionRecord
 )
 RECORD_TYPES: tuple[type[Record], ...] = (
     InstanceRecord,
@@ -234,6 +269,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     SpecRecord,
     EventRecord,
     MarkRecord,
+    ApprovalRecord,
+    SuspensionRecord,
 )
 Row = Record | JournalRecord
 # In the order in which a whole state is handed over: no row points at one that comes later.

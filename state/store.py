@@ -9,6 +9,7 @@ from typing import Protocol
 from state.history import Entry
 from state.records import (
     ApplyRecord,
+    ApprovalRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -18,8 +19,19 @@ from state.records import (
     PlanActionRecord,
     Row,
     Snapshot,
+    SuspensionRecord,
 )
 from state.writes import Write
+
+
+class Leadership(Protocol):
+    """The lead over a state: a lock of its own, gone with whoever had it. It protects no data; the lock does that."""
+
+    def held(self) -> bool:
+        """Whether it is still ours. Asks the database; once it is False it stays so. Raises nothing."""
+
+    def close(self) -> None:
+        """Let another one have it."""
 
 
 class Store(Protocol):
@@ -48,6 +60,17 @@ class Store(Protocol):
 
         A run's time is when the service made it, else when its attempt was settled, else prepared.
         """
+
+    def bought_since(self, at: str) -> list[AttemptRecord]:
+        """The attempts that may have bought a run and were prepared at this time or later, of all addresses, forgotten
+        ones included; those of runs that were imported bought nothing.
+        """
+
+    def approvals(self) -> list[ApprovalRecord]:
+        """Every approval, also those that count no more."""
+
+    def suspensions(self) -> list[SuspensionRecord]:
+        """Every suspension, also those that count no more."""
 
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         """One baseline."""
@@ -111,6 +134,9 @@ class Store(Protocol):
 
         Taking it raises the state's epoch durably, by which earlier holders can record no decision any more.
         """
+
+    def lead(self) -> Leadership | None:
+        """Take the lead over this state, or None while another has it. It may outlive this handle."""
 
     def holder(self) -> Holder | None:
         """Who holds the lock now, if anybody."""

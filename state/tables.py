@@ -15,6 +15,7 @@ from state.records import (
     OPEN_PHASES,
     RECORD_TYPES,
     ApplyRecord,
+    ApprovalRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -25,6 +26,7 @@ from state.records import (
     PlanActionRecord,
     Record,
     SpecRecord,
+    SuspensionRecord,
 )
 from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
 
@@ -45,6 +47,8 @@ class Tables:
     specs: dict[str, SpecRecord] = field(default_factory=dict)
     events: dict[str, EventRecord] = field(default_factory=dict)
     marks: dict[str, MarkRecord] = field(default_factory=dict)
+    approvals: dict[str, ApprovalRecord] = field(default_factory=dict)
+    suspensions: dict[str, SuspensionRecord] = field(default_factory=dict)
     journal: list[JournalRecord] = field(default_factory=list)
     runs: dict[str, str] = field(default_factory=dict)  # run id -> attempt id
     open: dict[str, None] = field(default_factory=dict)  # attempt ids

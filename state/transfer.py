@@ -28,7 +28,7 @@ from state.records import ROW_TYPES, Meta, Row
 from state.rows import columns
 
 FORMAT: Final = "reconciler-state"
-FORMAT_VERSION: Final = 2  # 1: without the branch of a commit
+FORMAT_VERSION: Final = 3  # 1: without the branch of a commit; 2: without approvals and suspensions
 LONGEST_LINE: Final = 64 * 2**20  # bytes; none is read that is longer, and none is written
 _CHUNK: Final = 2**20  # characters that are written at once
 _HEADER: Final[Mapping[str, type]] = {

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from state.records import ApplyRecord, EventRecord, MarkRecord, Phase, Record, SpecRecord
+from state.records import (
+    ApplyRecord,
+    ApprovalRecord,
+    EventRecord,
+    MarkRecord,
+    Phase,
+    Record,
+    SpecRecord,
+    SuspensionRecord,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +83,8 @@ class Move:
 
 Write = Put | Forget | Advance | Observe | Pay | Move
 
-# Progress, caches and marks decide nothing about a run: they leave the serial alone.
-UNDECIDED_RECORDS = (SpecRecord, ApplyRecord, EventRecord, MarkRecord)
+# Progress, caches, marks and what people consent to decide nothing about a run: they leave the serial alone.
+UNDECIDED_RECORDS = (SpecRecord, ApplyRecord, EventRecord, MarkRecord, ApprovalRecord, SuspensionRecord)
 
 
 def is_decision(write: Write) -> bool:

@@ -10,6 +10,13 @@ from reconciler.watching.status import Held, Part, Planned
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """The controller answers HTTP there."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Led:
     """This replica became the one that works, or ceased to be it."""
 
@@ -90,5 +97,5 @@ class Worked:
     event: Event
 
 
-Happening = Led | Followed | Refused | Stumbled | Recovered | Waits | Applied | Passed | Worked
+Happening = Listening | Led | Followed | Refused | Stumbled | Recovered | Waits | Applied | Passed | Worked
 Observer = Callable[[Happening], None]  # quick, and raises nothing

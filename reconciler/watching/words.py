@@ -16,6 +16,7 @@ from reconciler.watching.happenings import (
     Followed,
     Happening,
     Led,
+    Listening,
     Passed,
     Recovered,
     Refused,
@@ -38,6 +39,8 @@ _PARTS: Mapping[Part, str] = {
 def lines_of(happened: Happening, plain: PlainLines | None = None) -> list[str]:
     """The lines that a log gets; none for what says nothing new. ``plain``: what an apply has told so far."""
     match happened:
+        case Listening():
+            return [f"Listening on {happened.url}."]
         case Led(leader=True):
             return ["This replica leads."]
         case Led():
@@ -90,7 +93,7 @@ def _applied(happened: Applied) -> list[str]:
     ]
 
 
-def json_of(happened: Happening, at: str) -> dict[str, Any] | None:
+def json_of(happened: Happening, at: str) -> dict[str, Any]:
     """One object of the stream of ``--json``, which ``docs/schemas/watch.schema.json`` describes."""
     if isinstance(happened, Worked):
         return event_json(happened.event, at)

@@ -21,6 +21,7 @@ class MemoryLock:
         self._epoch_by = ""
         self._taken = threading.Lock()  # another one once it was broken
         self._guard = guard
+        self._leads = threading.Lock()
 
     def check(self, epoch: int | None) -> None:
         """Raise StateLockLost if a lock of that epoch was broken, or taken by another since."""
@@ -41,6 +42,10 @@ class MemoryLock:
             if self.holder is holder:
                 self.holder = None
             lock.release()
+
+    def lead(self) -> _Lead | None:
+        """The lead, or None while another has it."""
+        return _Lead(self._leads) if self._leads.acquire(blocking=False) else None
 
     def abolish(self, lock_id: str) -> Holder:
         """Break the lock with this id. Raises StateNotLocked and StateLockDiffers."""
@@ -64,3 +69,18 @@ class MemoryLock:
 
     def _raise(self, by: Holder) -> None:
         self.epoch, self._epoch_by = self.epoch + 1, str(by)
+
+
+class _Lead:
+    """A :class:`state.store.Leadership`."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock: threading.Lock | None = lock
+
+    def held(self) -> bool:
+        return self._lock is not None
+
+    def close(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()

@@ -18,6 +18,7 @@ from state.memory.exchange import everything, gathered
 from state.memory.lock import MemoryLock
 from state.records import (
     ApplyRecord,
+    ApprovalRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
@@ -28,8 +29,10 @@ from state.records import (
     PlanActionRecord,
     Row,
     Snapshot,
+    SuspensionRecord,
 )
 from state.sqlite.connection import SCHEMA_VERSION
+from state.store import Leadership
 from state.tables import Tables
 from state.writes import Write, is_decision
 
@@ -111,6 +114,22 @@ class MemoryStore:
         with self:
             runs = (one for one in self._tables.attempts.values() if one.run_id is not None and one.gone_at is None)
             return sorted(runs, key=_age, reverse=True)[:limit]
+
+    def bought_since(self, at: str) -> list[AttemptRecord]:
+        with self:
+            return _sorted(
+                one
+                for one in self._tables.attempts.values()
+                if one.prepared_at >= at and one.phase not in (Phase.PREPARED, Phase.REJECTED) and not one.imported
+            )
+
+    def approvals(self) -> list[ApprovalRecord]:
+        with self:
+            return list(self._tables.approvals.values())
+
+    def suspensions(self) -> list[SuspensionRecord]:
+        with self:
+            return list(self._tables.suspensions.values())
 
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         with self:
@@ -198,6 +217,9 @@ class MemoryStore:
         with self._locks.acquire(command, timeout) as holder:
             self._epoch = self._locks.epoch
             yield holder
+
+    def lead(self) -> Leadership | None:
+        return self._locks.lead()
 
     def holder(self) -> Holder | None:
         return self._locks.holder

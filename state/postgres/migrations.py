@@ -261,5 +261,34 @@ ALTER TABLE reconciler.applies ADD COLUMN git_branch text;
 CREATE INDEX events_attempt ON reconciler.events (workspace, attempt_id) WHERE attempt_id IS NOT NULL;
 """
 
-MIGRATIONS = (_TABLES, _BRANCH)
+_CONSENT = """
+CREATE TABLE reconciler.approvals (
+    workspace integer NOT NULL REFERENCES reconciler.workspaces,
+    digest text COLLATE "C" NOT NULL,
+    at text NOT NULL,
+    "user" text NOT NULL,
+    host text NOT NULL,
+    reason text,
+    until text,
+    revoked_at text,
+    PRIMARY KEY (workspace, digest)
+);
+
+CREATE TABLE reconciler.suspensions (
+    workspace integer NOT NULL REFERENCES reconciler.workspaces,
+    scope text COLLATE "C" NOT NULL,
+    at text NOT NULL,
+    "user" text NOT NULL,
+    host text NOT NULL,
+    reason text NOT NULL,
+    until text,
+    ended_at text,
+    ended_by text,
+    PRIMARY KEY (workspace, scope)
+);
+
+CREATE INDEX attempts_prepared ON reconciler.attempts (workspace, prepared_at);
+"""
+
+MIGRATIONS = (_TABLES, _BRANCH, _CONSENT)
 SCHEMA_VERSION = len(MIGRATIONS)

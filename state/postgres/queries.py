@@ -101,6 +101,10 @@ SELECT a.run_id, w.name FROM own JOIN reconciler.workspaces AS w ON w.workspace 
 CROSS JOIN unnest(%s::text[]) AS wanted (run_id)
 CROSS JOIN LATERAL (SELECT t.run_id FROM reconciler.attempts AS t
                     WHERE t.workspace = w.workspace AND t.run_id = wanted.run_id OFFSET 0) AS a"""
+BOUGHT_SQL = (
+    rows_sql(AttemptRecord, "attempts", "prepared_at >= %s AND phase NOT IN ('PREPARED', 'REJECTED')")
+    + f" AND NOT imported ORDER BY {_IN_ORDER}"
+)
 APPLIES_SQL = rows_sql(ApplyRecord, "applies", "apply_id = ANY(%s)")
 META_SQL = "SELECT lineage, serial, base_url, created_at FROM reconciler.workspaces WHERE workspace = %s"
 NEWEST_SQL = (

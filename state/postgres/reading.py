@@ -10,12 +10,14 @@ from state.history import Entry, in_order
 from state.postgres import queries
 from state.records import (
     ApplyRecord,
+    ApprovalRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
     JournalRecord,
     PlanActionRecord,
     Row,
+    SuspensionRecord,
 )
 from state.rows import decoder
 
@@ -46,6 +48,18 @@ class Reading(ABC):
     def newest_runs(self, limit: int) -> list[AttemptRecord]:
         """By the index of that name."""
         return self._attempts(queries.NEWEST_SQL, limit)
+
+    def bought_since(self, at: str) -> list[AttemptRecord]:
+        """By the index of when they were prepared."""
+        return self._attempts(queries.BOUGHT_SQL, at)
+
+    def approvals(self) -> list[ApprovalRecord]:
+        """By digest."""
+        return self._records(ApprovalRecord, "approvals", "digest")
+
+    def suspensions(self) -> list[SuspensionRecord]:
+        """By scope."""
+        return self._records(SuspensionRecord, "suspensions", "scope")
 
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         """By its key."""

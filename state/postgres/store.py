@@ -21,11 +21,13 @@ from state.holder import describe
 from state.postgres import access, advisory, exchange, queries, writing
 from state.postgres.access import Workspace
 from state.postgres.failures import translated
+from state.postgres.lead import lead
 from state.postgres.migrations import SCHEMA_VERSION
 from state.postgres.reading import Reading
 from state.postgres.session import Facts, Session, connect
 from state.postgres.url import Target, parse
 from state.records import Holder, Meta, Row, Snapshot
+from state.store import Leadership
 from state.writes import Write, is_decision
 
 T = TypeVar("T")
@@ -239,6 +241,13 @@ class PostgresStore(Reading):
                 continue  # it has just been let go
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(pause * 1.5, longest)
+
+    def lead(self) -> Leadership | None:
+        self._refuse_if_read_only()
+        with self._guard, translated(self.place):
+            number = self._workspace.number
+            session, _ = connect(self._target, read_only=False)
+        return lead(session, number, self.place)
 
     def holder(self) -> Holder | None:
         return self._patiently(lambda session: advisory.holder(session, self._workspace.number))

@@ -10,7 +10,7 @@ from pathlib import Path
 from state.errors import StateBusy, StateCorrupt, StateForeign, StateNewer, StateUnwritable
 from state.files import sync
 
-SCHEMA_VERSION = 3  # the number of migrations; also in PRAGMA user_version and in meta
+SCHEMA_VERSION = 4  # the number of migrations; also in PRAGMA user_version and in meta
 BUSY_SECONDS = 10.0  # how long to wait for another process's transaction
 
 

@@ -29,6 +29,12 @@ def branch(db: Database) -> None:
     db.executescript(_BRANCH)
 
 
+@MIGRATIONS(name="0004_consent")
+def consent(db: Database) -> None:
+    """What people let a controller do, and what not; attempts by when they were prepared."""
+    db.executescript(_CONSENT)
+
+
 def migrate(db: Database, base_url: str, at: str) -> None:
     """Bring a database to the present version; a new one gets its lineage and is bound to ``base_url``.
 
@@ -200,4 +206,29 @@ WHERE run_id IS NOT NULL AND gone_at IS NULL;
 _BRANCH = """
 ALTER TABLE applies ADD COLUMN git_branch TEXT;
 CREATE INDEX events_attempt ON events (attempt_id) WHERE attempt_id IS NOT NULL;
+"""
+
+_CONSENT = """
+CREATE TABLE approvals (
+    digest TEXT NOT NULL PRIMARY KEY,
+    at TEXT NOT NULL,
+    user TEXT NOT NULL,
+    host TEXT NOT NULL,
+    reason TEXT,
+    until TEXT,
+    revoked_at TEXT
+);
+
+CREATE TABLE suspensions (
+    scope TEXT NOT NULL PRIMARY KEY,
+    at TEXT NOT NULL,
+    user TEXT NOT NULL,
+    host TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    until TEXT,
+    ended_at TEXT,
+    ended_by TEXT
+);
+
+CREATE INDEX attempts_prepared ON attempts (prepared_at);
 """

@@ -61,6 +61,7 @@ CURRENT_SQL = (
 # The condition is that of the partial index, to the letter; the newest attempt of an address comes last.
 OPEN_SQL = attempts_sql("phase IN ('SENDING', 'UNKNOWN') OR provisional")
 OWED_SQL = f"SELECT {names(OwedRecord)} FROM owed WHERE paid_at IS NULL ORDER BY owed_at, rowid"
+BOUGHT = "phase NOT IN ('PREPARED', 'REJECTED') AND NOT imported"
 SPECS_SQL = f"SELECT {names(SpecRecord)} FROM specs"
 MARKS_SQL = f"SELECT {names(MarkRecord)} FROM marks"
 # The expression and the condition are those of the index, to the letter.

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from state.history import Entry, in_order
 from state.records import (
     ApplyRecord,
+    ApprovalRecord,
     AttemptRecord,
     BaselineRecord,
     EventRecord,
     JournalRecord,
     PlanActionRecord,
+    SuspensionRecord,
 )
 from state.rows import decoder
 from state.sqlite import queries
@@ -55,6 +57,18 @@ class Reading(ABC):
         """By the index of that name."""
         with self._reading() as db:
             return [queries.ATTEMPT(row) for row in db.execute(queries.NEWEST_SQL, (limit,))]
+
+    def bought_since(self, at: str) -> list[AttemptRecord]:
+        """By the index of when they were prepared."""
+        return self._attempts(f"prepared_at >= ? AND {queries.BOUGHT}", (at,))
+
+    def approvals(self) -> list[ApprovalRecord]:
+        """In the order in which they were first given."""
+        return self._rows(ApprovalRecord, "approvals", None, [])
+
+    def suspensions(self) -> list[SuspensionRecord]:
+        """In the order in which they were first made."""
+        return self._rows(SuspensionRecord, "suspensions", None, [])
 
     def baseline(self, baseline_id: str) -> BaselineRecord | None:
         """By its key."""

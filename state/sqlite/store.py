@@ -25,8 +25,10 @@ from state.errors import (
 from state.records import Holder, Meta, Row, Snapshot
 from state.sqlite import connection, exchange, place, queries
 from state.sqlite.fence import Fence, epoch_of
+from state.sqlite.lead import lead
 from state.sqlite.reading import Reading
 from state.sqlite.writing import apply_writes
+from state.store import Leadership
 from state.writes import Write, is_decision
 
 if TYPE_CHECKING:
@@ -235,6 +237,10 @@ class SqliteStore(Reading):
                     self._fence.epoch = epoch
                     yield holder
                     return
+
+    def lead(self) -> Leadership | None:
+        self._refuse_if_read_only()
+        return lead(Path(f"{self.path}.leader"))
 
     def unlock(self, lock_id: str) -> Holder:
         with self._writing() as db:

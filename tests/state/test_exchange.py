@@ -14,6 +14,7 @@ from state.records import (
     RECORD_TYPES,
     ROW_TYPES,
     ApplyRecord,
+    ApprovalRecord,
     AttemptRecord,
     BaselineRecord,
     InstanceRecord,
@@ -23,6 +24,7 @@ from state.records import (
     Phase,
     PlanActionRecord,
     Row,
+    SuspensionRecord,
 )
 from state.sqlite.store import SqliteStore, open_sqlite
 from state.store import Store
@@ -40,6 +42,7 @@ EVERYTHING: list[Sequence[Write]] = [
     [Put(instance("run.z")), Put(instance("run.y", "a0")), Put(instance("run.x", "a1")), Put(instance("run.gone"))],
     [Put(owed("run-9", T2)), Put(owed("run-8", T0)), Put(owed("run-7", T0)), Pay("run-7", T1)],
     [Put(spec("spec-2", seeded=True)), Put(spec("spec-1")), Put(MarkRecord("untracked", "passed", T1))],
+    [Put(ApprovalRecord("sha256:1", T0, "ada", "desk", until=T3)), Put(SuspensionRecord("", T0, "ada", "desk", "why"))],
     [Put(event("e2")), Put(event("e1", None)), Put(event("e3"))],
     [Put(PlanActionRecord(f"p:{n}", "p", str(n), "run.x", "a1" if n else None)) for n in (2, 0, 1)],
     [Advance("a0", Phase.SENDING, T1), Advance("a9", Phase.SENDING, T1)],
@@ -71,6 +74,7 @@ def contents(store: Store) -> dict[str, object]:
         "plan_actions": store.plan_actions("p"),
         "events": store.events(),
         "journal": store.journal(),
+        "consent": (store.approvals(), store.suspensions()),
     }
 
 

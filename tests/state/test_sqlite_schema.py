@@ -37,7 +37,7 @@ def raw(path: Path, opened: Opened) -> Iterator[sqlite3.Connection]:
 
 def test_migrations_are_recorded(raw: sqlite3.Connection) -> None:
     applied = raw.execute("SELECT migration_set, name FROM _sqlite_migrations").fetchall()
-    names = ("0001_tables", "0002_marks_and_epoch", "0003_branch")
+    names = ("0001_tables", "0002_marks_and_epoch", "0003_branch", "0004_consent")
     assert applied == [("reconciler.state", name) for name in names]
     assert raw.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     assert raw.execute("SELECT schema_version, serial, base_url FROM meta").fetchall() == [(SCHEMA_VERSION, 0, URL)]

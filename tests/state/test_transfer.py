@@ -76,7 +76,7 @@ def test_what_it_looks_like() -> None:
     lines = text_of([row]).splitlines()
     assert lines[0] == (
         '{"base_url":"https://service.example","created_at":"2025-01-01T00:00:00+00:00","format":"reconciler-state",'
-        '"format_version":2,"lineage":"the-lineage","serial":7}'
+        '"format_version":3,"lineage":"the-lineage","serial":7}'
     )
     assert lines[1] == (
         '{"events":{"address":null,"apply_id":null,"at":"2025-01-01T00:00:00+00:00","attempt_id":null,"event_id":"e1",'
@@ -185,10 +185,10 @@ def test_other_counts_than_rows_are_noticed() -> None:
 
 
 def test_a_newer_format_names_the_way_out() -> None:
-    header = json.loads(text_of([]).splitlines()[0]) | {"format_version": 3, "surprise": True}
+    header = json.loads(text_of([]).splitlines()[0]) | {"format_version": 4, "surprise": True}
     with pytest.raises(StateNewer) as caught:
         read(sealed([json.dumps(header)]))
-    assert "3" in caught.value.message
+    assert "4" in caught.value.message
     assert "Install" in caught.value.advice
 
 
