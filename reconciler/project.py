@@ -19,7 +19,7 @@ from reconciler.model.errors import ConfigurationError, SecretError, UsageError
 from reconciler.model.request import SecretRef
 from state.errors import StateMissing
 from state.open import open_store
-from state.postgres.url import holds_password, is_postgres, names_workspace
+from state.postgres.url import is_postgres, names_workspace
 from state.store import Store
 
 if TYPE_CHECKING:
@@ -139,11 +139,6 @@ def _state_of(
         raise UsageError("--state is empty. Name a state, or leave it out.")
     if environ.get("RECONCILER_STATE_URL") == "":
         raise SecretError("RECONCILER_STATE_URL is empty. Name a state, or leave it out.")
-    if state_url and holds_password(state_url):
-        raise UsageError(
-            "--state holds a password, which everybody on this machine can read from the list of processes. Leave it to"
-            " PGPASSWORD or ~/.pgpass, or give the whole URL in RECONCILER_STATE_URL."
-        )
     settings, workspace = desired.settings, desired.settings.workspace
     url = state_url or environ.get("RECONCILER_STATE_URL")
     if url:  # in the place of the project's own: its workspace counts where this URL names none

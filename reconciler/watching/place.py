@@ -8,6 +8,7 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Final
 
+BRANCH: Final = re.compile(r"(?!-)(?!.*(?:\.\.|@\{|//|/$|\.lock$))[^\x00-\x20~^:?*\[\\\x7f]{1,255}")
 _PROTOCOLS: Final = ("https", "http", "ssh", "git", "file")
 _HELPER: Final = r"""!printf 'username=%s\npassword=%s\n' "$RECONCILER_GIT_USER" "$RECONCILER_GIT_PASSWORD" #"""
 _OPERATORS: Final = frozenset(

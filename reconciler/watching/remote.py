@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from reconciler.config.load import MAX_BYTES, ROOT_FILE
-from reconciler.watching.place import Place, RemoteError, address_of, environment
+from reconciler.watching.place import BRANCH, Place, RemoteError, address_of, environment
 
 _REF: Final = "refs/reconciler/followed"
 _WATCHED: Final = ("runs", "environments")
@@ -32,7 +32,6 @@ _LONGEST_PATH: Final = 1_000
 _LONGEST_NAME: Final = 255  # bytes: more, and no file can be called so
 _LINK: Final = "120000"  # the mode of a symbolic link
 _MEMORY: Final = 2 * 1024**3  # bytes: a delta of a few bytes may stand for an object of any size
-_BRANCH: Final = re.compile(r"(?!-)(?!.*(?:\.\.|@\{|//|/$|\.lock$))[^\x00-\x20~^:?*\[\\\x7f]{1,255}")
 _SAFE: Final = (
     "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.askPass=true", "core.bigFileThreshold=1m",
     "http.followRedirects=false", "fetch.recurseSubmodules=false", "transfer.fsckObjects=true",
@@ -54,7 +53,7 @@ class Remote:
     def __init__(self, place: Place, folder: Path) -> None:
         self._place = place
         self._folder = folder
-        if not _BRANCH.fullmatch(place.branch):
+        if not BRANCH.fullmatch(place.branch):
             raise RemoteError(f"{place.branch!r} can't be the name of a branch")
         self._address = address_of(place.url)
 
