@@ -18,6 +18,7 @@ from reconciler.watching.remote import SourceRefused
 
 _MARKER: Final = ".followed"  # its content: the commit that the files are of
 _WATCHED: Final = ("runs", "environments")
+_NEW: Final = ".reconciler-new-"
 _MOST_TOLD: Final = 100
 
 
@@ -48,6 +49,10 @@ class Checkout:
             raise SourceRefused(f"{self.root} holds declarations of somebody else; name another folder with -C")
         # Without a commit, until all of them are there: a start after a kill takes the newest one again.
         _write(self.root / _MARKER, b"")
+        for where, pattern in ((self.root, "*"), *((self.root / name, "**/*") for name in _WATCHED)):
+            for left in where.glob(pattern):
+                if left.name.startswith(_NEW):  # of a start that was killed
+                    left.unlink(missing_ok=True)
         for path in found - files.keys():
             (self.root / path).unlink(missing_ok=True)
         for path, content in files.items():
@@ -103,7 +108,7 @@ def _line(found: Diagnostic) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     """Whole, or not at all."""
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_NEW, dir=path.parent)
     try:
         with open(handle, "wb") as file:
             file.write(content)

@@ -73,9 +73,11 @@ def test_a_start_after_a_kill_takes_it_again(tmp_path: Path, monkeypatch: pytest
         take(folder, "two", newer)
     assert Checkout(folder.root).good() is None  # half of it counts as nothing
     monkeypatch.setattr(checkout, "_write", write)
+    (folder.root / "runs" / ".reconciler-new-x").write_text("half")
     take(Checkout(folder.root), "two", newer)
     assert folder.good() == "two"
     assert {path.name for path in folder.root.rglob("*.toml")} == {"reconciler.toml", "b.toml"}
+    assert not list(folder.root.rglob(".reconciler-new-*"))
 
 
 @pytest.mark.parametrize("there", ["reconciler.toml", "runs/mine.toml", ".git/config"])
