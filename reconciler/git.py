@@ -37,6 +37,15 @@ class Git(NamedTuple):
     branch: str | None = None
 
 
+class Followed(NamedTuple):
+    """What is known of files that are in no checkout of their own: the revision that they are of, and the project's
+    name.
+    """
+
+    git: Git
+    name: str
+
+
 def git_state(root: Path, environ: Mapping[str, str] | None = None) -> Git:
     """The checkout that holds ``root``. ``environ`` tells the branch where CI has checked out a commit."""
     said = _git(root, "status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--", ".")
@@ -59,8 +68,13 @@ def project_name(root: Path) -> str:
     within = _git(root, "rev-parse", "--show-prefix")
     if not remote or within is None:
         return root.resolve().name
+    return named_after(remote, within.strip())
+
+
+def named_after(remote: str, folder: str) -> str:
+    """The name of a project that is in a folder of a remote's repository."""
     owner_and_name = re.split("[/:]", remote.strip().rstrip("/").removesuffix(".git"))[-2:]
-    return ":".join(["/".join(owner_and_name).rpartition("@")[2], *filter(None, [within.strip().rstrip("/")])])
+    return ":".join(["/".join(owner_and_name).rpartition("@")[2], *filter(None, [folder.rstrip("/")])])
 
 
 def folder_in_repository(root: Path) -> str:

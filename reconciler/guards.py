@@ -61,24 +61,20 @@ def refuse_others_workspace(project: Project, snapshot: Snapshot) -> None:
     theirs = snapshot.marks.get(PROJECT)
     if theirs is None or not _is_unnamed(project) or not snapshot.instances:
         return
-    from reconciler.git import project_name
-
     declared = project.desired.instances
-    if any(one.address in snapshot.instances for one in declared) or theirs.value == project_name(project.root):
+    if any(one.address in snapshot.instances for one in declared) or theirs.value == project.name:
         return
     raise UsageError(
         f"Workspace {DEFAULT_WORKSPACE!r} of the database records {len(snapshot.instances):,} run(s) of project"
-        f" {theirs.value}, and this project, {project_name(project.root)}, declares none of them. Name a workspace of"
+        f" {theirs.value}, and this project, {project.name}, declares none of them. Name a workspace of"
         f' your own ([state] workspace = "NAME"); or, if they are yours, say so: workspace = "{DEFAULT_WORKSPACE}".'
     )
 
 
 def note_project(project: Project, snapshot: Snapshot, recorder: Recorder) -> None:
     """Record which project uses a workspace that nobody named."""
-    from reconciler.git import project_name
-
     if _is_unnamed(project) and PROJECT not in snapshot.marks:
-        recorder.mark(PROJECT, project_name(project.root))
+        recorder.mark(PROJECT, project.name)
 
 
 def _is_unnamed(project: Project) -> bool:

@@ -14,11 +14,12 @@ from reconciler.config.settings import Settings, read_secret
 from reconciler.config.substitute import substitute
 from reconciler.config.validate import Desired, validate
 from reconciler.config.variables import Given
+from reconciler.git import Followed, Git, git_state, project_name
 from reconciler.model.errors import ConfigurationError, SecretError, UsageError
 from reconciler.model.request import SecretRef
 from state.errors import StateMissing
 from state.open import open_store
-from state.postgres.url import holds_password, is_postgres, names_workspace
+from state.postgres.url import is_postgres, names_workspace
 from state.store import Store
 
 if TYPE_CHECKING:
@@ -35,6 +36,17 @@ class Project:
     state_url: str
     workspace: str | None = None  # of a state in PostgreSQL, where its URL names none
     unset: str = ""  # why nobody knows where the state is, where that is no error
+    followed: Followed | None = None  # in the place of what git knows of the root
+
+    @property
+    def name(self) -> str:
+        """The same in every checkout."""
+        return self.followed.name if self.followed else project_name(self.root)
+
+    @property
+    def git(self) -> Git:
+        """The revision of its files."""
+        return self.followed.git if self.followed else git_state(self.root, self.environ)
 
     @property
     def settings(self) -> Settings:
@@ -100,6 +112,7 @@ def read_project(
     given: Given | None = None,
     records_only: bool = False,
     stateless: bool = False,
+    followed: Followed | None = None,
 ) -> Project:
     """A project without errors. Raises ConfigurationError with everything that is wrong. ``records_only``: its
     declarations are not looked at, so variables that only they need may lack a value; ``stateless``: a state whose URL
@@ -113,8 +126,8 @@ def read_project(
     except SecretError as problem:
         if not stateless:
             raise
-        return Project(root, desired, environ, "", unset=f"No state is read: {problem}")
-    return Project(root, desired, environ, url, workspace)
+        return Project(root, desired, environ, "", unset=f"No state is read: {problem}", followed=followed)
+    return Project(root, desired, environ, url, workspace, followed=followed)
 
 
 def _state_of(
@@ -126,11 +139,6 @@ def _state_of(
         raise UsageError("--state is empty. Name a state, or leave it out.")
     if environ.get("RECONCILER_STATE_URL") == "":
         raise SecretError("RECONCILER_STATE_URL is empty. Name a state, or leave it out.")
-    if state_url and holds_password(state_url):
-        raise UsageError(
-            "--state holds a password, which everybody on this machine can read from the list of processes. Leave it to"
-            " PGPASSWORD or ~/.pgpass, or give the whole URL in RECONCILER_STATE_URL."
-        )
     settings, workspace = desired.settings, desired.settings.workspace
     url = state_url or environ.get("RECONCILER_STATE_URL")
     if url:  # in the place of the project's own: its workspace counts where this URL names none

@@ -17,7 +17,6 @@ from reconciler.applying.settling import DEAD_SECONDS, SETTLE_SECONDS, Patience
 from reconciler.clock import now
 from reconciler.config.settings import is_loopback
 from reconciler.dataframer.client import Client
-from reconciler.git import git_state
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
 from reconciler.rescuing import rescue
@@ -67,7 +66,7 @@ def books(project: Project, command: str, tell: Tell, *, create: bool = False) -
 
 def recorder(project: Project, store: Store, command: str) -> Recorder:
     """Writes in the name of this user and command."""
-    git = git_state(project.root, project.environ)
+    git = project.git
     me = describe(command)
     return Recorder(store, Author(command, me.user, me.host, git.commit, git.dirty, git.branch), now)
 

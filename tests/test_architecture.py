@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.views": (
         "reconciler", "reconciler.model", "reconciler.views", "state.records", "state.history",
     ),
-    "reconciler.project": ("reconciler.config", "reconciler.dataframer", "reconciler.model", "state"),
+    "reconciler.project": ("reconciler.config", "reconciler.dataframer", "reconciler.git", "reconciler.model", "state"),
     "reconciler.revisions": ("reconciler.project", "reconciler.git", "reconciler.config", "reconciler.model"),
     "reconciler.datafolder": (),
     "reconciler.rescuing": ("reconciler.project", "reconciler.datafolder", "reconciler.applying.rescue", "state"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git import Git, files_at, git_state, project_name
+from reconciler.git import Git, files_at, git_state, named_after, project_name
 from tests.git import git
 
 
@@ -106,3 +106,14 @@ def test_contents_that_cannot_be_fetched(tmp_path: Path) -> None:
     origin.rename(tmp_path / "moved")
     with pytest.raises(OSError, match=r"git .* of "):
         files_at(clone, git(clone, "rev-parse", "HEAD"), "reconciler.toml")
+
+
+def test_a_project_that_is_followed_is_called_as_in_a_checkout(tmp_path: Path) -> None:
+    for number, url in enumerate(
+        ("https://ada:secret@example.com/owner/name.git", "git@example.com:owner/name.git", "https://x@example.com/n/")
+    ):
+        folder = tmp_path / str(number) / "teams" / "evals"
+        folder.mkdir(parents=True)
+        git(tmp_path / str(number), "init", "--quiet")
+        git(tmp_path / str(number), "remote", "add", "origin", url)
+        assert project_name(folder) == named_after(url, "teams/evals")

@@ -25,8 +25,15 @@ def open_project(session: Session, *, records_only: bool = False, stateless: boo
     is declared does not matter, so that nobody has to give values of its variables; ``stateless``: it may be unknown
     where its state is.
     """
+    from reconciler.model.errors import UsageError
     from reconciler.project import read_project
+    from state.postgres.url import holds_password
 
+    if session.state_url and holds_password(session.state_url):
+        raise UsageError(
+            "--state holds a password, which everybody on this machine can read from the list of processes. Leave it to"
+            " PGPASSWORD or ~/.pgpass, or give the whole URL in RECONCILER_STATE_URL."
+        )
     with paused():
         return read_project(session.root, os.environ, session.state_url, given(session), records_only, stateless)
 
