@@ -177,7 +177,8 @@ class Server:
                 self._check(headers)
             return _reply(200, asdict(self._status()))
         encode, kind = choose_encoder(headers.get("accept", ""))
-        return _Reply(200, encode(self._metrics.registry), kind)
+        text: bytes = encode(self._metrics.registry)
+        return _Reply(200, text, kind)
 
     def _perform(self, path: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
         match path:

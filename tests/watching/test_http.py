@@ -151,9 +151,11 @@ def test_without_a_token_nothing_is_changed(open_to_all: _Served) -> None:
 
 
 def test_an_address_in_use_is_a_usage_error() -> None:
+    metrics = Metrics(lambda: Status(Mode.APPLY, "main"))
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match=r"\[http\] listen"):
-        found = _Served(None)
-        Server(("127.0.0.1", taken.getsockname()[1]), lambda: found.status, bool, found.metrics, found.commands, None)
+        Server(
+            ("127.0.0.1", taken.getsockname()[1]), lambda: Status(Mode.APPLY, "main"), bool, metrics, _Recorded(), None
+        )
 
 
 @pytest.mark.parametrize(
