@@ -207,7 +207,7 @@ def readiness(status: Status) -> tuple[bool, dict[str, Any]]:
 
 
 async def _body(headers: Mapping[str, str], receive: _Receive) -> bytes:
-    body = b""
+    body: bytes = b""
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             while True:
