@@ -141,7 +141,10 @@ class Announcer:
 
 def _body(form: str, kind: str, happened: Happening, at: str) -> bytes:
     lines = [one_line(line) for line in lines_of(happened)]
-    found: dict[str, Any] = {"kind": kind, "at": at, "text": "\n".join(lines), **asdict(happened)}
+    fields = asdict(happened)
+    if "kind" in fields:
+        fields["failure"] = fields.pop("kind")  # of what stumbled; "kind" is what happened
+    found: dict[str, Any] = {"kind": kind, "at": at, "text": "\n".join(lines), **fields}
     return json.dumps(found if form == "json" else {"text": chat_text(lines)}).encode()
 
 
