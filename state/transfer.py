@@ -28,6 +28,7 @@ from state.records import ROW_TYPES, Meta, Row
 from state.rows import columns
 
 FORMAT: Final = "reconciler-state"
+_SINCE: Final = {"approvals": 3, "suspensions": 3}  # tables that came later, of which texts of before say nothing
 FORMAT_VERSION: Final = 3  # 1: without the branch of a commit; 2: without approvals and suspensions
 LONGEST_LINE: Final = 64 * 2**20  # bytes; none is read that is longer, and none is written
 _CHUNK: Final = 2**20  # characters that are written at once
@@ -132,7 +133,9 @@ class _Lines:
 
 
 def _rows(lines: _Lines, version: int) -> Iterator[Row]:
-    readers: dict[str, Callable[[object], Row]] = {kind.table: row_reader(kind, version) for kind in ROW_TYPES}
+    readers: dict[str, Callable[[object], Row]] = {
+        kind.table: row_reader(kind, version) for kind in ROW_TYPES if _SINCE.get(kind.table, 1) <= version
+    }
     counts = Counter(dict.fromkeys(readers, 0))
     while True:
         try:

@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reconciler.guards": EVERYTHING,
     "reconciler.pipeline": EVERYTHING,
     "reconciler.bookkeeping": EVERYTHING,
+    "reconciler.consenting": EVERYTHING,
     "reconciler.surgery": EVERYTHING,
     "reconciler.inspection": EVERYTHING,
     "reconciler.watching": EVERYTHING,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -118,6 +119,15 @@ def planning_options(command: _Command) -> _Command:
     ):
         wrapped = decorate(wrapped)
     return cast(_Command, wrapped)
+
+
+def digest_of(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """A whole digest of a plan."""
+    if re.fullmatch("sha256:[0-9a-f]{64}", value.strip()) is None:
+        said = "is empty" if not value.strip() else "is no digest of a plan"
+        where = "as `plan --out`, `show PLANFILE`, the plan comment and the controller tell it"
+        raise click.BadParameter(f"it {said}: `sha256:` and 64 hexadecimal digits, {where}.")
+    return value.strip()
 
 
 def mode_options(command: _Command) -> _Command:

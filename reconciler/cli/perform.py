@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli.collector import paused
-from reconciler.cli.options import Duration, open_project
+from reconciler.cli.options import Duration, digest_of, open_project
 from reconciler.cli.session import Session
 
 if TYPE_CHECKING:
@@ -96,14 +95,10 @@ def applying_options(command: _Command) -> _Command:
     return cast(_Command, wrapped)
 
 
-def _digest(ctx: click.Context, _: click.Parameter, value: str) -> str:
+def _digest(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """Nothing, or a whole digest. An empty one is a script's variable that was not set, and must not expect nothing."""
     given = ctx.get_parameter_source("expect_digest") is not ParameterSource.DEFAULT
-    if given and re.fullmatch("sha256:[0-9a-f]{64}", value.strip()) is None:
-        said = "is empty" if not value.strip() else "is no digest of a plan"
-        where = "as `plan --out`, `show PLANFILE` and the plan comment tell it"
-        raise click.BadParameter(f"it {said}: `sha256:` and 64 hexadecimal digits, {where}.")
-    return value.strip()
+    return digest_of(ctx, param, value) if given else ""
 
 
 def perform(session: Session, planfile: Path | None, planning: PlanOptions, how: How, strict: bool) -> int:

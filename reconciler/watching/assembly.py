@@ -1,0 +1,113 @@
+"""A controller put together of its parts, as watch.toml says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from reconciler import consenting
+from reconciler.applying.interruption import Interruption
+from reconciler.model.errors import UsageError
+from reconciler.project import Project
+from reconciler.watching.checkout import Checkout
+from reconciler.watching.following import Following
+from reconciler.watching.happenings import Listening, Observer
+from reconciler.watching.loop import Controller
+from reconciler.watching.metrics import Metrics
+from reconciler.watching.reconcile import Rules
+from reconciler.watching.remote import Remote
+from reconciler.watching.server import Server
+from reconciler.watching.settings import Settings
+from reconciler.watching.webhooks import Announcer
+from reconciler.watching.windows import denied
+
+WORK_FOLDER: Final = ".reconciler-watch"
+
+
+class Assembly:
+    """Enter it to have HTTP and webhooks at work; ``controller.run`` is the loop."""
+
+    def __init__(
+        self, settings: Settings, folder: Path, environ: Mapping[str, str], interruption: Interruption, log: Observer
+    ) -> None:
+        work = (folder / WORK_FOLDER).resolve()
+        work.mkdir(parents=True, exist_ok=True, mode=0o700)
+        allowed = {name: value for name, value in environ.items() if name not in settings.withheld}
+        following = Following(
+            Remote(settings.place, work / "repository"),
+            Checkout(work / "project"),
+            settings.place,
+            allowed,
+            settings.given,
+            settings.state_url,
+        )
+        announcer = Announcer(settings.webhooks)
+        rules = Rules(settings.mode, settings.prune, settings.caps, partial(denied, settings.windows))
+        metrics = Metrics(lambda: self.controller.status, settings.caps)
+        self.controller = Controller(
+            following, settings.place, settings.given.environment or "", rules, settings.pace, interruption,
+            (log, metrics, announcer),
+        )  # fmt: skip
+        self._log = log
+        self._announcer = announcer
+        self._server = None
+        if settings.listen is not None:
+            commands = Commands(self.controller, following)
+            self._server = Server(
+                settings.listen, lambda: self.controller.status, self.controller.alive, metrics, commands,
+                settings.token,
+            )  # fmt: skip
+        self._open = ExitStack()
+
+    def __enter__(self) -> Assembly:
+        self._open.enter_context(self._announcer)
+        if self._server is not None:
+            self._open.enter_context(self._server)
+            self._log(Listening(self._server.url))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+
+class Commands:
+    """What a post does, in whatever thread: a state of its own is opened for it."""
+
+    def __init__(self, controller: Controller, following: Following) -> None:
+        self._controller = controller
+        self._following = following
+
+    def reconcile(self) -> Mapping[str, Any]:
+        """Begin the next pass at once."""
+        self._controller.poke()
+        return {"reconcile": "soon"}
+
+    def approve(self, digest: str, reason: str, seconds: float | None, by: str) -> Mapping[str, Any]:
+        """As ``reconciler approve``."""
+        made = consenting.approve(self._project(), digest, _over(by, reason), seconds)
+        self._controller.poke()
+        return asdict(made)
+
+    def suspend(self, scope: str, reason: str, seconds: float | None, by: str) -> Mapping[str, Any]:
+        """As ``reconciler suspend``."""
+        return asdict(consenting.suspend(self._project(), scope, _over(by, reason) if reason else "", seconds))
+
+    def resume(self, scope: str, by: str) -> Mapping[str, Any]:
+        """As ``reconciler resume``; an empty scope ends every suspension."""
+        ended = consenting.resume(self._project(), scope or None)
+        self._controller.poke()
+        return {"resumed": [one.scope for one in ended]}
+
+    def _project(self) -> Project:
+        found = self._following.project()
+        if found is None:
+            raise UsageError("No revision was taken yet, so it is not known where the state is.")
+        return found
+
+
+def _over(by: str, reason: str) -> str:
+    return f"{reason} (over {by})" if reason else f"over {by}"
