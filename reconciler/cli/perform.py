@@ -7,12 +7,12 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from msgspec import Struct
 
 from reconciler.cli.collector import paused
 from reconciler.cli.options import Duration, open_project
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(Struct, frozen=True):
     """The options of an apply. Times in seconds; ``wait``: None = until every run rests, 0 = do not follow."""
 
     auto_approve: bool

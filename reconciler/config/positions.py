@@ -8,7 +8,8 @@ import bisect
 import re
 import tomllib
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Path = tuple[str | int, ...]
 
@@ -25,8 +26,7 @@ _HEADER = re.compile(r"^[ \t]*\[[ \t]*run[ \t]*\.[ \t]*([A-Za-z0-9_-]+)[ \t]*\]"
 _ELEMENTS_LIMIT = 1_000  # of one array: beyond it the array itself is pointed at
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Offsets of a key and of its value; for array elements and headers they are the same."""
 
     key: int

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.dataframer.fields import LIST_FIELDS, NEVER_REPORTED, RUN_FIELDS
 from reconciler.model.changes import FieldChange, StatusClass, status_class
@@ -18,8 +19,7 @@ from reconciler.model.run import RunStatus, is_final
 from state.records import AttemptRecord, Phase
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """``changes``: declared fields that differ, ``rerun`` included; ``extra``: fields sent that are not declared."""
 
     changes: tuple[FieldChange, ...] = ()

@@ -6,7 +6,8 @@ Each address gets the first row that fits; the rows are numbered as in the docum
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.model.address import Address
 from reconciler.model.changes import Action, Kind, Precondition, StatusClass, owed_cancel
@@ -38,8 +39,7 @@ from reconciler.planning.steps import (
 from state.records import AttemptRecord, InstanceRecord, OwedRecord, Phase
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """The recorded side, with what the service said laid over it."""
 
     instances: Mapping[str, InstanceRecord] = field(default_factory=dict)
@@ -51,8 +51,7 @@ class Recorded:
     foreseen: Mapping[str, Outlook] = field(default_factory=dict)  # what will become of open submissions
 
 
-@dataclass(frozen=True, slots=True)
-class Decisions:
+class Decisions(Struct, frozen=True):
     """What the table says of every address."""
 
     actions: tuple[Action, ...]
