@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
+from msgspec.json import Encoder
 from msgspec.structs import asdict, force_setattr
 
 from reconciler.model.address import Address
@@ -24,6 +25,11 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 def canonical_json(value: object) -> str:
     """Sorted keys, no spaces: equal values have equal texts."""
     return _CANONICAL.encode(value)
+
+
+_ENCODE = Encoder(order="deterministic").encode
+_ALIKE = frozenset({str, int, bool})
+_TEXT = frozenset({str})
 
 
 def sha256(text: str) -> str:
@@ -97,10 +103,22 @@ class Request(Struct, _Remembering, frozen=True):
         try:
             return self._digest
         except AttributeError:
-            fields = {name: sorted(value) if isinstance(value, tuple) else value for name, value in self.fields}
-            text = canonical_json({"fields": fields, "rerun": self.rerun})
-            force_setattr(self, "_digest", sha256(text))
+            force_setattr(self, "_digest", f"sha256:{hashlib.sha256(self._canonical()).hexdigest()}")
             return self._digest
+
+    def _canonical(self) -> bytes:
+        """As ``canonical_json``. msgspec takes a fifth of its time, but writes floats otherwise, which no field has."""
+        fields: dict[str, object] = {}
+        alike = True
+        for name, value in self.fields:
+            if type(value) is tuple:
+                fields[name] = texts = sorted(value)
+                alike = alike and _TEXT.issuperset(map(type, texts))
+            else:
+                fields[name] = value
+                alike = alike and type(value) in _ALIKE
+        asked = {"fields": fields, "rerun": self.rerun}
+        return _ENCODE(asked) if alike else canonical_json(asked).encode()
 
 
 class Lifecycle(Struct, frozen=True):

@@ -36,6 +36,9 @@ class Comparison(Struct, frozen=True):
         return not self.changes and not self.extra
 
 
+_SAME = Comparison()
+
+
 def sent_fields(attempt: AttemptRecord) -> dict[str, Any]:
     """What was sent, less secrets; nothing for an imported run."""
     fields: dict[str, Any] = json.loads(attempt.sent_json)
@@ -52,7 +55,7 @@ def sent_request(attempt: AttemptRecord) -> Request:
 def compare(request: Request, attempt: AttemptRecord) -> Comparison:
     """Compare a request with what one attempt asked for."""
     if request.digest == attempt.request_digest and not attempt.imported:
-        return Comparison()
+        return _SAME
     sent, reported = sent_fields(attempt), _reported(attempt)
     before: dict[str, Any] = {"rerun": attempt.rerun}
     origins: dict[str, str] = {}
