@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.applying.resolve import Decision
 from reconciler.applying.resolve import resolve as resolve_submissions
@@ -27,8 +28,7 @@ from state.errors import StateLocked
 from state.records import UNTRACKED, AttemptRecord, Snapshot
 
 
-@dataclass(slots=True)
-class Refreshed:
+class Refreshed(Struct):
     """How many runs were asked for, and what else is to be told, a line each."""
 
     runs: int

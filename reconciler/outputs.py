@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.downloading.download import Needed, Tell, download, inspect
 from reconciler.downloading.names import folder_name
@@ -21,8 +22,7 @@ from state.records import AttemptRecord, Snapshot
 FOLDER: Final = "outputs"
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(Struct, frozen=True):
     """Where to (None: ``outputs`` in the project), how many transfers at once, and how many seconds to wait for an
     archive to be packed.
     """
@@ -32,8 +32,7 @@ class How:
     patience: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The runs that are meant, by address; ``named``: those that were named one by one. ``skipped``: what was said of
     the others.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from reconciler.config.environment import with_environment
 from reconciler.config.expand import expand
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from reconciler.dataframer.client import Client
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A validated project, and how to reach its state and its service."""
 
     root: Path

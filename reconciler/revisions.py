@@ -6,8 +6,10 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.config.load import ROOT_FILE
 from reconciler.config.validate import Desired
@@ -28,8 +30,7 @@ from reconciler.model.plan import Revision
 from reconciler.project import check_project
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """What a revision declares. ``trouble``: why nothing can be said of it, in words; empty where all is well."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.clock import now
 from reconciler.datafolder import data_folder
@@ -86,8 +87,7 @@ def restorable(project: Project) -> list[Backup]:
     return backups.list_backups(data_folder(), {*lineages, *machine.lineages_at(data_folder(), database)})
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """What a restore did, or would do."""
 
     backup: Path
@@ -100,8 +100,7 @@ class Restored:
     aside: Path | None = None  # where it lies now, if it was damaged
 
 
-@dataclass(frozen=True, slots=True)
-class _Incoming:
+class _Incoming(Struct, frozen=True):
     """A backup that may be restored, as a private copy in the present version."""
 
     file: Path

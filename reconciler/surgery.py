@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.applying.record import Recorder
 from reconciler.model.address import Address, matching, nearest, spelled, split_address
@@ -23,8 +24,7 @@ from state.sqlite.backups import Why
 from state.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """What a move did, or would do: (source, target, the current run), and what people should know, a line each."""
 
     pairs: tuple[tuple[str, str, AttemptRecord | None], ...]
@@ -32,8 +32,7 @@ class Moved:
     kept: Path | None = None  # the backup of before, for a SQLite state
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True):
     """What was forgotten, or would be: the address, its current run, and what becomes of both, a sentence each."""
 
     items: tuple[tuple[str, AttemptRecord | None, tuple[str, ...]], ...]

@@ -10,9 +10,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.clock import now
 from reconciler.project import Project
@@ -29,8 +31,7 @@ from state.writes import Put
 _COMMAND = "state push"
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(Struct, frozen=True):
     """What was written: lineage and serial, rows by table, and what people should know of it, a line each."""
 
     meta: Meta
@@ -61,8 +62,7 @@ def _cautions(project: Project, store: Store, meta: Meta) -> Iterator[str]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(Struct, frozen=True):
     """What a push did, or would do."""
 
     incoming: Meta

@@ -6,7 +6,8 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler import safekeeping
 from reconciler.applying.author import Author
@@ -27,8 +28,7 @@ from state.store import Store
 Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
+class Books(Struct, frozen=True):
     """An open state with what is needed to write into it."""
 
     store: Store

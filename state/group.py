@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from state.errors import StateError
 from state.store import Store
 from state.writes import Write
 
 
-@dataclass(slots=True, eq=False)
-class _Ticket:
+class _Ticket(Struct):
     """The writes of one caller, and what became of them."""
 
     writes: Sequence[Write]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from typing import Any, Final
 
 from state.records import AttemptRecord, Phase, Row
-from state.rows import columns, decoder
+from state.rows import columns, decoder, typed_columns
 
 HIGHEST: Final = 2**53  # what still can be counted on from
 _LARGEST: Final = 2**63 - 1  # what a column holds
@@ -49,7 +48,7 @@ def row_reader(kind: type[Row], version: int) -> Callable[[object], Row]:
     names = columns(kind)
     later = {name: None for name in names if _SINCE.get((kind.table, name), 1) > version}
     wanted = set(names) - later.keys()
-    tests = [(one.name, _test(one.name, str(one.type))) for one in fields(kind)]
+    tests = [(name, _test(name, annotation)) for name, annotation in typed_columns(kind)]
     decode = decoder(kind)
 
     def make(body: object) -> Row:

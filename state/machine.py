@@ -15,16 +15,16 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _FILE, _LOCK, _KEPT_PATHS = "machine.json", "machine.lock", 20
 _LOCK_SECONDS = 2.0
 LINEAGE = re.compile(r"[0-9A-Za-z-]{1,64}")  # it names a folder
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """``paths``: the database files that the lineage had, the latest last."""
 
     highest_serial: int = 0

@@ -6,9 +6,10 @@ keeps them for its callers and never looks inside. No record holds a secret.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
+
+from msgspec import Struct, field
 
 
 class Phase(StrEnum):
@@ -25,8 +26,7 @@ class Phase(StrEnum):
 OPEN_PHASES = frozenset({Phase.SENDING, Phase.UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(Struct, frozen=True):
     """What the database says of itself."""
 
     schema_version: int
@@ -36,8 +36,7 @@ class Meta:
     created_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRecord:
+class InstanceRecord(Struct, frozen=True):
     """One address that is recorded as wanted. Forgetting drops this row, never an attempt."""
 
     table: ClassVar[str] = "instances"
@@ -49,8 +48,7 @@ class InstanceRecord:
     recorded_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True):
     """One submission of a request, and what became of its run."""
 
     table: ClassVar[str] = "attempts"
@@ -85,8 +83,7 @@ class AttemptRecord:
     gone_at: str | None = None  # a GET of this id was answered 404
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineRecord:
+class BaselineRecord(Struct, frozen=True):
     """The runs that were there before a wave of submissions."""
 
     table: ClassVar[str] = "baselines"
@@ -100,8 +97,7 @@ class BaselineRecord:
     newest_run_id: str | None  # of any spec: proves that a later listing is whole
 
 
-@dataclass(frozen=True, slots=True)
-class OwedRecord:
+class OwedRecord(Struct, frozen=True):
     """A run that is to be stopped or removed, promised together with the decision that displaced it."""
 
     table: ClassVar[str] = "owed"
@@ -114,8 +110,7 @@ class OwedRecord:
     paid_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyRecord:
+class ApplyRecord(Struct, frozen=True):
     """One command that recorded something: who, when, from which commit."""
 
     table: ClassVar[str] = "applies"
@@ -133,8 +128,7 @@ class ApplyRecord:
     git_branch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlanActionRecord:
+class PlanActionRecord(Struct, frozen=True):
     """An action of a saved plan that was begun (by an attempt) or done."""
 
     table: ClassVar[str] = "plan_actions"
@@ -148,8 +142,7 @@ class PlanActionRecord:
     done_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SpecRecord:
+class SpecRecord(Struct, frozen=True):
     """What was last seen of a spec; a cache, no decision."""
 
     table: ClassVar[str] = "specs"
@@ -163,8 +156,7 @@ class SpecRecord:
     seen_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(Struct, frozen=True):
     """One thing that happened, for people."""
 
     table: ClassVar[str] = "events"
@@ -187,8 +179,7 @@ UNTRACKED = "untracked"
 PROJECT = "project"
 
 
-@dataclass(frozen=True, slots=True)
-class MarkRecord:
+class MarkRecord(Struct, frozen=True):
     """A fact about the state as a whole: a check that was passed, a consent. No decision about a run."""
 
     table: ClassVar[str] = "marks"
@@ -199,8 +190,7 @@ class MarkRecord:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalRecord:
+class ApprovalRecord(Struct, frozen=True):
     """A person approved a plan, for a controller to apply. It stays when it is revoked."""
 
     table: ClassVar[str] = "approvals"
@@ -215,8 +205,7 @@ class ApprovalRecord:
     revoked_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SuspensionRecord:
+class SuspensionRecord(Struct, frozen=True):
     """Something that a controller leaves alone. It stays when it is ended."""
 
     table: ClassVar[str] = "suspensions"
@@ -232,8 +221,7 @@ class SuspensionRecord:
     ended_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JournalRecord:
+class JournalRecord(Struct, frozen=True):
     """One committed step of one submission, in order of ``seq``."""
 
     table: ClassVar[str] = "journal"
@@ -281,8 +269,7 @@ ROW_TYPES: tuple[type[Row], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """One consistent read of what planning needs, without the history."""
 
     meta: Meta
@@ -296,8 +283,7 @@ class Snapshot:
     restarted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """Who holds the lock."""
 
     user: str

@@ -3,8 +3,9 @@ contract suite holds both to it."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
+
+from msgspec.structs import replace
 
 from state.errors import StateConflict, invalid
 from state.records import AttemptRecord, Phase
@@ -59,14 +60,14 @@ def check_move(write: Move, source: bool, target: bool) -> None:
 def advance(attempt: AttemptRecord, write: Advance) -> AttemptRecord:
     """The attempt in its next phase. Without a run id in the write, the run stays what it was."""
     settled_at = write.at if write.phase in SETTLED_PHASES else None
-    moved = dataclasses.replace(attempt, phase=write.phase, note=write.note, settled_at=settled_at)
+    moved = replace(attempt, phase=write.phase, note=write.note, settled_at=settled_at)
     if write.run_id is None:
         return moved
     if attempt.run_id == write.run_id:
         # What is final stays final: only a provisional run can be confirmed, not the other way round.
-        return dataclasses.replace(moved, provisional=attempt.provisional and write.provisional)
+        return replace(moved, provisional=attempt.provisional and write.provisional)
     unseen: dict[str, Any] = dict.fromkeys(OBSERVED_COLUMNS)
-    return dataclasses.replace(moved, run_id=write.run_id, provisional=write.provisional, **unseen)
+    return replace(moved, run_id=write.run_id, provisional=write.provisional, **unseen)
 
 
 def observe(attempt: AttemptRecord, write: Observe) -> AttemptRecord:
@@ -88,7 +89,7 @@ def observe(attempt: AttemptRecord, write: Observe) -> AttemptRecord:
         seen[name] = _either(known, told) if late else _either(told, known)
     # Most reports say nothing new, and a copy costs more than the comparison.
     new = {name: value for name, value in seen.items() if getattr(attempt, name) != value}
-    return dataclasses.replace(attempt, **new) if new else attempt
+    return replace(attempt, **new) if new else attempt
 
 
 def _either(new: Any, old: Any) -> Any:

@@ -6,8 +6,10 @@ The memory store keeps all of its rows so; the PostgreSQL store those that one c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
 from typing import Any, assert_never
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from state import rules
 from state.errors import StateConflict, invalid
@@ -34,8 +36,7 @@ ABSENT: Any = object()
 Change = tuple[dict[str, Any], str, Any]  # a table, a key, and the row that was there, or ABSENT
 
 
-@dataclass(slots=True)
-class Tables:
+class Tables(Struct):
     """Rows by key, in the order in which they were first written. ``runs`` and ``open`` are indexes of attempts."""
 
     instances: dict[str, InstanceRecord] = field(default_factory=dict)
@@ -83,8 +84,8 @@ class Tables:
 
     def become(self, other: Tables) -> None:
         """Hold what another one holds; it must not be used any more."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(other, one.name))
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(other, name))
 
     def of(self, kind: type[Record]) -> dict[str, Any]:
         """The rows of one kind of record."""

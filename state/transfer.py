@@ -17,7 +17,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any, BinaryIO, Final
 
@@ -25,7 +24,7 @@ from state.errors import StateDocumentInvalid, StateNewer
 from state.incoming import HIGHEST, WrongError, check_names, parse, row_reader, shown
 from state.machine import LINEAGE
 from state.records import ROW_TYPES, Meta, Row
-from state.rows import columns
+from state.rows import columns, typed_columns
 
 FORMAT: Final = "reconciler-state"
 _SINCE: Final = {"approvals": 3, "suspensions": 3}  # tables that came later, of which texts of before say nothing
@@ -176,7 +175,7 @@ def _header(value: object) -> tuple[Meta, int]:
     if not 0 <= value["serial"] < HIGHEST:
         raise WrongError(f"the serial {shown(value['serial'])} is none")
     # The version of the tables is that of a database; a text has one of its own.
-    return Meta(0, *(value[one.name] for one in fields(Meta)[1:])), int(value["format_version"])
+    return Meta(0, *(value[name] for name in Meta.__struct_fields__[1:])), int(value["format_version"])
 
 
 def _check_end(body: object, counts: Counter[str], digest: str) -> None:
@@ -191,7 +190,7 @@ def _lines(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
     known: dict[type[Row], tuple[tuple[str, ...], Callable[[Row], tuple[Any, ...]], list[str]]] = {}
     for kind in ROW_TYPES:
         names = columns(kind)
-        floats = [one.name for one in fields(kind) if str(one.type).startswith("float")]
+        floats = [name for name, annotation in typed_columns(kind) if annotation.startswith("float")]
         known[kind] = names, attrgetter(*names), floats
     for row in rows:
         names, values, floats = known[type(row)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from state.records import (
     ApplyRecord,
@@ -16,22 +16,19 @@ from state.records import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Struct, frozen=True):
     """Insert the record, or replace the row with the same key. A new AttemptRecord is journalled with its phase."""
 
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Struct, frozen=True):
     """Drop the instance row of an address. Its attempts stay."""
 
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True):
     """Move an attempt to another phase and journal it. ACCEPTED brings the run id, and makes the run current."""
 
     attempt_id: str
@@ -42,8 +39,7 @@ class Advance:
     provisional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Observe:
+class Observe(Struct, frozen=True):
     """What the service says of a run. Keyed by run id; a final status never goes back; None leaves a column alone."""
 
     run_id: str
@@ -60,16 +56,14 @@ class Observe:
     gone: bool | None = None  # True: sets gone_at to ``at``; False: clears it
 
 
-@dataclass(frozen=True, slots=True)
-class Pay:
+class Pay(Struct, frozen=True):
     """An owed cancel is done: the run is final, or gone."""
 
     run_id: str
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """Everything of one address is another's from now on: its instance row, its attempts, its owed cancels.
 
     Attempts keep their ids, runs and journal; their numbers follow those that ``target`` has of before. Events stay.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from reconciler.applying.matching import Group, certain_runs, components, groups_of, matching_size
 from reconciler.dataframer.fields import LIST_FIELDS, NEVER_REPORTED
@@ -25,8 +27,7 @@ _NULLED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """One submission that is not certain. Times in seconds since the epoch; ``deadline``: its POST was over by then."""
 
     attempt_id: str
@@ -36,11 +37,11 @@ class Pending:
     not_before: float  # the service's clock: a run that is older is not ours
     deadline: float
     run_id: str | None = None  # adopted provisionally
-    kind: Hashable = field(init=False)  # equal for submissions that can't be told apart
+    kind: Hashable = ""  # made here: equal for submissions that can't be told apart
 
     def __post_init__(self) -> None:
         same = canonical_json({name: normal(value) for name, value in self.body.items()})
-        object.__setattr__(self, "kind", same)
+        force_setattr(self, "kind", same)
 
 
 def is_candidate(pending: Pending, run: Run, created_at: float | None) -> bool:
@@ -105,8 +106,7 @@ def near_runs(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What the runs that are there allow to say of one submission: its own run, or those that it may be."""
 
     own: str | None = None

@@ -7,7 +7,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.record import Recorder
@@ -24,8 +25,7 @@ _FAILURES_IN_A_ROW = 20
 _AT_ONCE = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A run to follow."""
 
     address: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.applying.rows import LIMITS
 from reconciler.model.run import is_final
@@ -10,8 +10,7 @@ from state.records import Phase
 from state.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Performed:
+class Performed(Struct, frozen=True):
     """By digest of action: the address of each that is known to belong to the plan, and which of them are done.
     ``working``: the addresses for which it bought runs that are not finished; ``limits``: the digest of those under
     which it was begun, empty where it was not reviewed.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.dataframer.client import Listing
 from reconciler.model.changes import Action, Kind, Precondition, StatusClass, declared_request, status_class
@@ -15,8 +16,7 @@ from state.records import AttemptRecord, Phase, Snapshot
 DONE: Final = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """State and service as they are under the lock. ``runs`` by id; None for one that is gone. ``history``: the
     attempts of every address that is bought for.
     """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.applying.author import Author
 from reconciler.applying.rows import limits_of, new_attempt, new_instance, overridden, planned, taken_back, without_run
@@ -31,8 +33,7 @@ from state.store import Store
 from state.writes import Advance, Forget, Move, Observe, Pay, Put, Write
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """An attempt that is durable as PREPARED, and the action that it belongs to."""
 
     attempt: AttemptRecord

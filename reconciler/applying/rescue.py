@@ -13,8 +13,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from reconciler.model.run import Run, RunStatus
 from state.records import AttemptRecord
@@ -23,8 +25,7 @@ from state.store import Store
 FILE = "rescue.jsonl"
 
 
-@dataclass(frozen=True, slots=True)
-class Rescued:
+class Rescued(Struct, frozen=True):
     """A run that was bought, and the attempt that it belongs to."""
 
     lineage: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.applying.record import Recorder
 from reconciler.applying.settle import Examiner, Settler
@@ -12,20 +12,17 @@ from reconciler.model.errors import UsageError
 from state.records import AttemptRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Struct, frozen=True):
     """This run is the one."""
 
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Abandon:
+class Abandon(Struct, frozen=True):
     """Nothing came of it, and nothing shall: bought again only by ``rerun`` or ``--replace``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resubmit:
+class Resubmit(Struct, frozen=True):
     """Nothing came of it: the next apply may send it again."""
 
 

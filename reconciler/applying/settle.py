@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.applying.claims import Pending, is_candidate
 from reconciler.applying.record import Recorder
@@ -19,8 +21,7 @@ _NEWEST = 20  # so many known runs are looked for in a list; more would only be 
 _PAUSE_SECONDS = 1.0  # between two looks that would otherwise come at once
 
 
-@dataclass(slots=True)
-class Examiner:
+class Examiner(Struct):
     """Looks and judges; records nothing. ``clock`` gives seconds since the epoch, ``timeout`` is that of a POST."""
 
     store: Store
@@ -97,8 +98,7 @@ class Examiner:
         return self._details[run_id]
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What a pass found: verdicts by attempt id, the attempts that they are about, and those of them that were absent
     and may be sent again without a question.
     """

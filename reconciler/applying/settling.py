@@ -7,10 +7,12 @@ explaining what the service shows gives it to that submission.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.applying.claims import Claim, Pending, claims_of, doubted, fits, near_runs
 from reconciler.model.plan import Candidate, Outlook
@@ -21,8 +23,7 @@ SETTLE_SECONDS: Final = 60.0
 DEAD_SECONDS: Final = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long after a deadline: until a run may be adopted, and until nothing more can come."""
 
     settle: float = SETTLE_SECONDS
@@ -39,8 +40,7 @@ class Standing(Enum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """``run``: the one that it is, or, while waiting, that it may be; only ADOPT says that it is to be followed.
     ``confirmed``: the adoption is for good. ``until``: when more will be known, None where only a person helps.
     ``dead_at``: from when on the submission can't be executed any more.

@@ -14,8 +14,9 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from reconciler.dataframer.outcomes import MAX_WAIT_SECONDS, Accepted, Later, NotSent, Outcome, Rejected, Unknown
 from reconciler.model.run import Run
@@ -28,8 +29,7 @@ PAUSE_SECONDS: Final = 30.0
 _BACKOFF_SECONDS: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How fast. ``rate`` in submissions a second; 0 = no limit."""
 
     parallelism: int = 10
@@ -39,29 +39,25 @@ class Pace:
 # -- events ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """The phase is durable."""
 
     attempt_id: str
     phase: Phase
 
 
-@dataclass(frozen=True, slots=True)
-class Replied:
+class Replied(Struct, frozen=True):
     """What the reply to a send proves."""
 
     attempt_id: str
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """Time has passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Start nothing more; what is in flight comes to its end."""
 
     reason: str
@@ -73,8 +69,7 @@ Event = Committed | Replied | Tick | Stop
 # -- effects --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """Make the phase durable, then answer with Committed."""
 
     attempt_id: str
@@ -83,8 +78,7 @@ class Commit:
     run: Run | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send the create call once, then answer with Replied."""
 
     attempt_id: str
@@ -93,16 +87,14 @@ class Send:
 Effect = Commit | Send
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     not_sent: int = 0
     later: int = 0
     giving_up: bool = False
     note: str = ""
 
 
-@dataclass(slots=True)
-class Wave:
+class Wave(Struct):
     """A set of submissions under one pace. Not thread-safe: its driver calls it under a lock of its own."""
 
     attempt_ids: Iterable[str]

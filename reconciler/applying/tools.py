@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.record import Recorder
@@ -24,8 +25,7 @@ from state.store import Store
 Guard = Callable[[Sequence[Action], Listing, Collection[str]], list[Diagnostic]]
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """What an apply works with. ``now`` gives ISO 8601 in UTC; ``tell`` must be quick; ``drive`` performs a wave's
     effects to its end, with threads unless a simulation brings its own way; ``random`` is for jitter; ``guard``
     gives for what was just read of the state what says why nothing may be bought, where the state may have lost runs.
@@ -45,8 +45,7 @@ class Tools:
     random: random.Random = field(default_factory=random.Random)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How to apply. ``wait_seconds``: None = until the last run rests; 0 = do not follow."""
 
     pace: Pace
@@ -59,8 +58,7 @@ class Options:
     command: str = "apply"
 
 
-@dataclass(slots=True)
-class Teller:
+class Teller(Struct):
     """Counts what happens for the report, and tells it as it happens."""
 
     tell: Callable[[Event], None]

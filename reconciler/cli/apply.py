@@ -80,7 +80,7 @@ def destroy(session: Session, ctx: click.Context, planning: PlanOptions, how: Ho
       reconciler destroy --target run.old_sweep
       reconciler destroy --auto-approve --prune
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from reconciler.model.errors import UsageError
     from reconciler.pipeline.plan import Mode

@@ -6,12 +6,12 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from msgspec import Struct
 
 from reconciler.cli.collector import paused
 from reconciler.cli.options import Duration, digest_of, open_project
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(Struct, frozen=True):
     """The options of an apply. Times in seconds; ``wait``: None = until every run rests, 0 = do not follow."""
 
     auto_approve: bool

@@ -8,7 +8,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -20,19 +19,19 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostics import Diagnostic, Source
 
 
-@dataclass(slots=True)
 class Session:
-    """One invocation; filled in when the global options are read."""
+    """One invocation; filled in when the global options are read. No Struct: ``--help`` does without them."""
 
-    root: Path = field(default_factory=Path)
-    state_url: str | None = None
-    environment: str | None = None
-    variables: tuple[str, ...] = ()  # NAME=VALUE
-    variable_files: tuple[Path, ...] = ()
-    no_color: bool = False
-    quiet: bool = False
-    # Where data was asked for: what a failure is there. Given its diagnostics and the exit code.
-    on_error: Callable[[Sequence[Diagnostic], int], None] | None = None
+    def __init__(self, root: Path | None = None, state_url: str | None = None, environment: str | None = None) -> None:
+        self.root = root or Path()
+        self.state_url = state_url
+        self.environment = environment
+        self.variables: tuple[str, ...] = ()  # NAME=VALUE
+        self.variable_files: tuple[Path, ...] = ()
+        self.no_color = False
+        self.quiet = False
+        # Where data was asked for: what a failure is there. Given its diagnostics and the exit code.
+        self.on_error: Callable[[Sequence[Diagnostic], int], None] | None = None
 
     def colour(self, stream: IO[str]) -> bool:
         """Whether a stream gets colour: only a terminal does."""

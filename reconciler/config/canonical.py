@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import tomlkit
+from msgspec import Struct
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Array, Comment, InlineTable, Item, Key, Null, Table, Whitespace
 
@@ -29,8 +29,7 @@ class WouldChange(Exception):
     """
 
 
-@dataclass(slots=True)
-class _Statement:
+class _Statement(Struct):
     """A comment of its own line (``text`` is empty), a header, or a pair."""
 
     text: str
@@ -39,8 +38,7 @@ class _Statement:
     blank: bool = False  # the author left a line free above it
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(Struct):
     """A line of an array that has one for each element: an element, a comment, or both. Without either it is free."""
 
     value: Item | None = None

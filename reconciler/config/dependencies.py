@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
@@ -21,12 +22,15 @@ class Names:
 
     def __init__(self, expanded: Expanded) -> None:
         self.owners = {item.address: each.name for each in expanded.declarations for item in each.instances}
-        self._instances = {
-            f"run.{each.name}": tuple(item.address for item in each.instances) for each in expanded.declarations
-        }
+        self._declarations = expanded.declarations
         self._broken = tuple(f"run.{each.name}" for each in expanded.declarations if each.broken)
         self._found: dict[str, tuple[Address, ...]] = {}
         self._guesses = _MOST_GUESSES
+
+    @cached_property
+    def _instances(self) -> dict[str, tuple[Address, ...]]:
+        """By what a declaration is called. Most projects ask for none."""
+        return {f"run.{each.name}": tuple(item.address for item in each.instances) for each in self._declarations}
 
     def named(self, pattern: str) -> tuple[Address, ...]:
         """The declared addresses that a pattern names."""

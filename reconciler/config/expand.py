@@ -7,8 +7,9 @@ A declaration takes its file's ``[defaults]``, then those of reconciler.toml. ``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.config.findings import Finding, error
 from reconciler.config.layers import Declared, Layer, Values, in_force, laid_over
@@ -22,8 +23,7 @@ from reconciler.model.diagnostics import Severity
 _NO_FIELDS = frozenset({*EXPANDING, "shard_size", "depends_on"})
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """One ``[run.NAME]`` table: ``own`` holds all of it, ``variants`` what its instances have of their own."""
 
     name: str
@@ -37,8 +37,7 @@ class Declaration:
         return "for_each" in self.own.table
 
 
-@dataclass(frozen=True, slots=True)
-class Expanded:
+class Expanded(Struct, frozen=True):
     """Every declaration, and every defaults table that has to be validated on its own."""
 
     declarations: tuple[Declaration, ...]

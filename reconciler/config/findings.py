@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.config.load import Document, Origin
 from reconciler.config.positions import Lines, Path, Span, locate
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One problem at a path of a document; ``on_key`` points at the key rather than at its value."""
 
     document: Document

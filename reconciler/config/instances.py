@@ -14,7 +14,7 @@ from reconciler.config.settings import to_secret
 from reconciler.dataframer.fields import LEGACY_EXPANSION, RUN_FIELDS, SECRET_FIELDS
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Source
-from reconciler.model.request import Instance, Lifecycle, Request, SecretRef
+from reconciler.model.request import FieldValue, Instance, Lifecycle, Request, SecretRef
 
 _SENT: Final = tuple(name for name in RUN_FIELDS if name not in (*SECRET_FIELDS, "spec_id", "enable_revisions"))
 
@@ -66,15 +66,15 @@ class Instances:
         order = self._orders.get(keys)
         if order is None:
             order = self._orders[keys] = tuple(name for name in _SENT if name in values)
-        asked: Values = {name: values[name] for name in order}
-        if asked.get("spec_version") == "latest":
-            del asked["spec_version"]
-        if legacy:
-            asked |= {name: list(expansion) for name, expansion in LEGACY_EXPANSION.items()}
         spec_id = values.get("spec_id") or self._aliases.get(values.get("spec") or "")
-        if spec_id is not None:
-            asked = {"spec_id": spec_id.lower(), **asked}
-        return Request.of(asked, rerun)
+        asked: list[tuple[str, FieldValue]] = [] if spec_id is None else [("spec_id", spec_id.lower())]
+        for name in order:
+            value = values[name]
+            if name != "spec_version" or value != "latest":
+                asked.append((name, tuple(value) if isinstance(value, list) else value))
+        if legacy:
+            asked = [pair for pair in asked if pair[0] not in LEGACY_EXPANSION] + list(LEGACY_EXPANSION.items())
+        return Request(tuple(asked), rerun)
 
     def _lifecycle(self, table: Values) -> Lifecycle:
         if not table:

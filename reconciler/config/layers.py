@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from reconciler.config.load import Document
 from reconciler.config.positions import Path
@@ -16,8 +17,7 @@ _SPEC_KEYS: Final = frozenset(SPEC_KEYS)
 Values = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """A table that contributes values. ``alone``: it holds one value, which stands at ``path`` itself."""
 
     document: Document
@@ -35,8 +35,7 @@ class Layer:
         return self.path[0] == "defaults"
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """One instance before validation: ``layers`` from the strongest to the weakest, ``values`` as they are in force."""
 
     address: Address

@@ -11,9 +11,10 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from reconciler.config.parsing import parse
 from reconciler.config.positions import MULTILINE, STRINGS, Lines
@@ -38,8 +39,7 @@ _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One parsed file; ``file`` is its path relative to the project. Of a table in which variables were substituted,
     ``references`` has what is written there, ``origins`` who gave each variable its value, and ``broken`` the places
     where that failed: told already.
@@ -58,8 +58,7 @@ class Document:
         return self.file == ROOT_FILE
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Who gave a variable its value: a place of a file, or, with ``words``, somebody else (``--var size``)."""
 
     document: Document
@@ -67,8 +66,7 @@ class Origin:
     words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Every file that could be read, the root first, and what was wrong with the others."""
 
     root: Path

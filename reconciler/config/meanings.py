@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+
+class Meaning(Struct, frozen=True):
     """What a key is for, in Markdown, and what holds without it: a TOML value, or an empty text."""
 
     text: str

@@ -8,7 +8,8 @@ import bisect
 import re
 import tomllib
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Path = tuple[str | int, ...]
 
@@ -21,12 +22,11 @@ _KEY = re.compile(rf"[A-Za-z0-9_-]++|{STRINGS}")
 _STRING = re.compile(STRINGS, re.DOTALL)
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 _NO_HEADER = re.compile(rf"{STRINGS}|#[^\n]*+", re.DOTALL)
-_HEADER = re.compile(r"^[ \t]*\[[ \t]*run[ \t]*\.[ \t]*([A-Za-z0-9_-]+)[ \t]*\]", re.MULTILINE)
+_HEADER = re.compile(r"^[ \t]*(\[)[ \t]*run[ \t]*\.[ \t]*([A-Za-z0-9_-]+)[ \t]*\]", re.MULTILINE)
 _ELEMENTS_LIMIT = 1_000  # of one array: beyond it the array itself is pointed at
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Offsets of a key and of its value; for array elements and headers they are the same."""
 
     key: int
@@ -57,15 +57,17 @@ def header_places(text: str) -> dict[str, tuple[int, int]]:
 
 def header_offsets(text: str) -> dict[str, int]:
     """By name, in the order of the text."""
-    headers = {found.start() + found[0].index("["): found[1] for found in _HEADER.finditer(text)}
+    headers = [(found[2], found.start(1)) for found in _HEADER.finditer(text)]
     if '"""' in text or "'''" in text:  # a line within a string may look like one
         inside = [found.span() for found in _NO_HEADER.finditer(text) if "\n" in found[0]]
         starts = [start for start, _ in inside]
-        for at in tuple(headers):
+
+        def within(at: int) -> bool:
             before = bisect.bisect_right(starts, at) - 1
-            if before >= 0 and at < inside[before][1]:
-                del headers[at]
-    return {name: at for at, name in headers.items()}
+            return before >= 0 and at < inside[before][1]
+
+        headers = [(name, at) for name, at in headers if not within(at)]
+    return dict(headers)
 
 
 def locate(text: str, paths: Iterable[Path]) -> dict[Path, Span]:

@@ -9,8 +9,9 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.config.canonical import WouldChange, canonical
 from reconciler.config.load import Document, project_files, read_bytes, read_document, unreadable
@@ -20,8 +21,7 @@ STANDARD_INPUT = "<stdin>"
 MAX_BYTES = 4 * 1024 * 1024  # of declarations: some 20 s
 
 
-@dataclass(frozen=True, slots=True)
-class Rewriting:
+class Rewriting(Struct, frozen=True):
     """A file as it is, with its byte order mark and line ends, and in its canonical form."""
 
     path: Path

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.config.checking import check
 from reconciler.config.environment import TABLES as ENVIRONMENT_TABLES
@@ -33,8 +35,7 @@ SETTINGS_TABLES: Final = (*_TABLES, "limits")
 _KEYS = {name: tuple(table.__annotations__) for name, table in _TABLES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How to reach the service and the state. Durations in seconds; rates in submissions a second, 0 = no limit."""
 
     base_url: str = DEFAULT_BASE_URL

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from reconciler.config.findings import Finding, did_you_mean, error, shown, to_diagnostics
 from reconciler.config.load import MAX_BYTES, Document, Loaded

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.config.blocks import read_imports, read_moved
 from reconciler.config.dependencies import Names, depended_on
@@ -22,8 +24,7 @@ from reconciler.model.diagnostics import Diagnostic, Severity, Source, errors, o
 from reconciler.model.request import Instance
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Struct, frozen=True):
     """What the project's files say. ``instances`` is complete only without errors."""
 
     settings: Settings

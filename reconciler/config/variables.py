@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from reconciler.config.checking import check
 from reconciler.config.findings import Finding, did_you_mean, error
@@ -28,8 +29,7 @@ _KEYS: Final = tuple(VariableTable.__annotations__)
 _BY_TYPE: Final = ("default", "minimum", "maximum", "allowed")  # what they may be depends on the type
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """What an invocation says beside the project's files. ``variables``: ``NAME=VALUE`` texts; the later ones count."""
 
     environment: str | None = None
@@ -37,8 +37,7 @@ class Given:
     files: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Variables:
+class Variables(Struct, frozen=True):
     """Values by name, and who gave them. ``broken``: declared ones that have none, because of an error that is told.
     ``readable``: whether it is known which there are.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from reconciler.config.findings import Finding, error
 from reconciler.config.layers import Layer, Values
@@ -17,8 +18,7 @@ MAX_INSTANCES: Final = 100_000  # of one declaration
 MAX_KEY: Final = 300  # characters of a key of for_each, or of one value in the key of a matrix's instance
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """What one instance has of its own: its key, and the layers above the declaration with their values."""
 
     key: str

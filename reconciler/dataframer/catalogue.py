@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class ModelList:
+
+class ModelList(Struct, frozen=True):
     """The names that one source listed on one day, newest list last in the catalogue."""
 
     name: str

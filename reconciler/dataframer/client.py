@@ -7,9 +7,10 @@ import re
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.dataframer import wirelog
 from reconciler.dataframer.advice import with_advice
@@ -33,16 +34,14 @@ _FOLLOW = {"x-data-plane-follow": "1"}
 _QUERY = re.compile(r"\?[^\s\"'<>]*")  # of whatever link somebody repeats
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """Every run of the account, newest first, and the service's own ``Date``."""
 
     runs: tuple[Run, ...]
     date: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Struct, frozen=True):
     """Where the archive of a run lies, once it is packed. ``wait``: else, seconds that the service asks to wait."""
 
     link: Link | None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import email.utils
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.dataframer.advice import with_advice
 from reconciler.dataframer.parse import parse_json, parse_run, service_words
@@ -20,8 +21,7 @@ from reconciler.model.run import Run
 MAX_WAIT_SECONDS: Final = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A whole HTTP answer. Header names are in lower case; ``elapsed`` is in seconds."""
 
     status: int
@@ -30,8 +30,7 @@ class Answer:
     elapsed: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoAnswer(Struct, frozen=True):
     """No whole answer came. ``sent``: the first byte of the request may have left this machine."""
 
     sent: bool
@@ -67,22 +66,19 @@ def classify_status(status: int, retry_after: bool) -> Class:
     return _CLASSES.get(status, Class.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """A run was bought; ``run`` has at least an id."""
 
     run: Run
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
+class NotSent(Struct, frozen=True):
     """Not a byte of the request left this machine."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """The service refused for good. ``stop``: it would refuse every other submission as well."""
 
     status: int
@@ -90,8 +86,7 @@ class Rejected:
     stop: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(Struct, frozen=True):
     """The service refused for now. ``wait`` in seconds, None where it names no time."""
 
     status: int
@@ -99,8 +94,7 @@ class Later:
     wait: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A run may have been bought."""
 
     why: str

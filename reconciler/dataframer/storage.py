@@ -14,10 +14,10 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import httpx
+from msgspec import Struct
 
 from reconciler import __version__
 from reconciler.dataframer.transport import TRANSPORT_ERRORS
@@ -59,8 +59,7 @@ class Link:
         return self._url
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """The head of an answer, and its body as it arrives; names of headers are in lower case."""
 
     status: int

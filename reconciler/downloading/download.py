@@ -12,10 +12,11 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from reconciler.clock import now
 from reconciler.dataframer.client import Client
@@ -38,8 +39,7 @@ _UNPACKED: Final = "unpacked"
 _FOR_ALL: Final = (401, 402, 403)  # answers that every other call would get as well
 
 
-@dataclass(frozen=True, slots=True)
-class Needed:
+class Needed(Struct, frozen=True):
     """A run of which something is missing."""
 
     origin: Origin
@@ -118,8 +118,7 @@ def with_failures(item: Needed, tell: Tell, step: Callable[[], None]) -> bool:
     return False
 
 
-@dataclass(slots=True)
-class _RunJob:
+class _RunJob(Struct):
     """One run, fetched by jobs of a crew; the last of them finishes it."""
 
     item: Needed

@@ -14,9 +14,10 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.dataframer.outcomes import retry_after
 from reconciler.dataframer.storage import Link, LinkBroken, LinkRefused, Storage, Stored
@@ -37,8 +38,7 @@ class Stopped(Exception):
     """Somebody asked to stop. What has arrived stays for the next time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What to fetch: how to get a link to it, its size if that is known, and how many bytes it may have at most."""
 
     name: str  # for people
@@ -47,8 +47,7 @@ class Wanted:
     most: int
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(Struct, frozen=True):
     """What fetching needs. ``stopped`` is asked all the time; ``gained`` is told of bytes, negative ones when a file is
     begun anew; ``sleep`` takes seconds.
     """

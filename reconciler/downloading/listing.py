@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.dataframer.parse import usable_id
 from reconciler.downloading.names import placed
@@ -11,8 +13,7 @@ from reconciler.downloading.provenance import FileRecord
 from reconciler.model.run import Run
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A file that the run lists, and where it goes."""
 
     file_id: str

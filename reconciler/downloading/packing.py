@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.dataframer.client import Client
 from reconciler.dataframer.storage import Link
@@ -16,8 +17,7 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 
 
-@dataclass(slots=True)
-class Packed:
+class Packed(Struct):
     """An archive that can be fetched. ``size`` in bytes, None where the service does not say it."""
 
     run_id: str

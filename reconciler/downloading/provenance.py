@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from reconciler import __version__
 from reconciler.dataframer.observation import observation
@@ -18,8 +20,7 @@ FORMAT_VERSION: Final = "1.0"
 NAME: Final = "provenance.json"
 
 
-@dataclass(frozen=True, slots=True)
-class FileRecord:
+class FileRecord(Struct, frozen=True):
     """One file of a run. ``path`` is relative to the folder ``files`` beside the provenance file."""
 
     path: str
@@ -30,8 +31,7 @@ class FileRecord:
     file_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """What a provenance file says, as far as a later download needs it. ``told`` is all of it."""
 
     address: str
@@ -45,8 +45,7 @@ class Provenance:
         return sum(one.size_bytes for one in self.files)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What is recorded of a run, apart from its files."""
 
     attempt: AttemptRecord
@@ -121,7 +120,7 @@ def read(data: bytes) -> Provenance | None:
         told = json.loads(data)
         if not str(told["format_version"]).startswith("1."):
             return None
-        known = set(FileRecord.__dataclass_fields__)
+        known = set(FileRecord.__struct_fields__)
         files = tuple(FileRecord(**{k: v for k, v in one.items() if k in known}) for one in told["files"])
         whole = all(
             isinstance(one.path, str)

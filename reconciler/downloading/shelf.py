@@ -21,9 +21,10 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from reconciler.downloading import provenance
 from reconciler.downloading.fetch import sha256_of
@@ -42,8 +43,7 @@ class NotOurs(DownloadError):
     """Something stands where a run should go that ``download`` did not make."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What is there of a run: its provenance if its folder is there, and the files of it that are not as they were."""
 
     folder: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 _T = TypeVar("_T", bound="Api")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request. ``path``: below the API's URL, already quoted."""
 
     method: str
@@ -19,8 +19,7 @@ class Call:
     json: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A status, headers by lower-case name, and the body's JSON (None where it holds none). ``text``: its beginning."""
 
     status: int
@@ -29,8 +28,7 @@ class Answer:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """A comment as its provider tells it. ``author``: login; ``url``: empty where the provider says none."""
 
     id: int
@@ -39,8 +37,7 @@ class Comment:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """A merged pull request that holds a commit. ``by_it``: the commit is what the merge made."""
 
     number: int

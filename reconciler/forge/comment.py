@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.forge.api import Answer, Api, Call, Comment
 from reconciler.forge.transport import Sender
@@ -30,8 +32,7 @@ class Deed(Enum):
     UNCHANGED = "The plan's comment says so already"
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """``where``: the comment's address; ``shortened``: it holds the verdict alone; ``notes``: what else to know."""
 
     deed: Deed

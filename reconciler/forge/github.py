@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.forge.api import Call, Comment, Merged, address_in, login_in, number_in, text_in
 
 _VERSION = "2022-11-28"  # of the REST API
 
 
-@dataclass(frozen=True, slots=True)
-class GitHub:
+class GitHub(Struct, frozen=True):
     """``repository``: ``OWNER/NAME``."""
 
     repository: str

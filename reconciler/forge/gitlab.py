@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import urllib.parse
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.forge.api import Call, Comment, Merged, address_in, login_in, number_in, text_in
 
 
-@dataclass(frozen=True, slots=True)
-class GitLab:
+class GitLab(Struct, frozen=True):
     """``project``: its id, or its path."""
 
     project: str

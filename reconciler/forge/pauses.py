@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.forge.api import Answer
 
@@ -19,8 +20,7 @@ _UNTOLD: Final = 60.0  # what GitHub asks for where it names no time
 _SECONDARY: Final = re.compile("secondary rate limit|abuse detection", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """Time as it is taken here; tests have their own."""
 
     sleep: Callable[[float], None] = time.sleep

@@ -7,9 +7,10 @@ import json
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.forge.api import Api, number_in
 from reconciler.forge.github import GitHub
@@ -25,8 +26,7 @@ _NUMBER: Final = re.compile("[1-9][0-9]{0,9}")
 _LARGEST_EVENT: Final = 64 * 2**20  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """What the command line says; None where it says nothing."""
 
     number: int | None = None
@@ -35,8 +35,7 @@ class Given:
     api_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where comments are. ``api``: its number is 0 where only ``commit`` says which pull request is meant."""
 
     api: Api
@@ -60,8 +59,7 @@ def find_place(provider: str, environ: Mapping[str, str], given: Given, *, merge
     return place
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """The environment, and what it lacks."""
 
     environ: Mapping[str, str]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Source
 
 
-@dataclass(frozen=True, slots=True)
-class MovedBlock:
+class MovedBlock(Struct, frozen=True):
     """``before`` is called ``after`` from now on. Two names without keys stand for all of their instances."""
 
     before: Address
@@ -17,8 +16,7 @@ class MovedBlock:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class ImportBlock:
+class ImportBlock(Struct, frozen=True):
     """An existing run is to be the address's."""
 
     address: Address

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Source
@@ -52,8 +54,7 @@ def status_class(run_id: str | None, status: str | None, gone: bool) -> StatusCl
     return StatusClass.GONE if gone else StatusClass.WORKING
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(Struct, frozen=True):
     """One field that differs; None on a side where it is not set. ``origin`` says what ``before`` is."""
 
     field: str
@@ -64,19 +65,17 @@ class FieldChange:
     def __post_init__(self) -> None:
         for name in ("before", "after"):  # frozen to the leaves, also when read back from JSON
             if isinstance(value := getattr(self, name), list):
-                object.__setattr__(self, name, tuple(value))
+                force_setattr(self, name, tuple(value))
 
 
-@dataclass(frozen=True, slots=True)
-class Precondition:
+class Precondition(Struct, frozen=True):
     """What must still hold when the action is performed: the current run and its status class."""
 
     run_id: str | None = None
     status: StatusClass = StatusClass.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a run is."""
 
     run_id: str
@@ -86,8 +85,7 @@ class Progress:
     cost: float | None = None  # US dollars that are spent, where the service says
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One change. ``reason`` is for people and drives nothing."""
 
     kind: Kind

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """Every file of the run is there already; nothing was asked for."""
 
     address: str
@@ -15,8 +14,7 @@ class Kept:
     size: int  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fetching:
+class Fetching(Struct, frozen=True):
     """The files of a run are about to be fetched. ``size`` in bytes, None where the service does not say it."""
 
     address: str
@@ -24,16 +22,14 @@ class Fetching:
     size: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gained:
+class Gained(Struct, frozen=True):
     """So many bytes more of a run are there; negative where a file is begun anew."""
 
     address: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """The run is whole, in ``folder``; ``files`` of them and ``size`` bytes were missing before."""
 
     address: str
@@ -42,16 +38,14 @@ class Fetched:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """Something worth a line that stops nothing."""
 
     address: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """This run is not there; the others go on."""
 
     address: str

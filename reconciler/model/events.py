@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from reconciler.model.changes import Action, Kind
 from reconciler.model.plan import Outlook
 from reconciler.model.run import RunStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """An action begins."""
 
     action: Action
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     """A run was bought; its id is recorded."""
 
     address: str
@@ -25,8 +23,7 @@ class Submitted:
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Progressed:
+class Progressed(Struct, frozen=True):
     """A followed run was looked at and has changed. ``elapsed`` in seconds: what it took in all, else since following
     it began.
     """
@@ -41,8 +38,7 @@ class Progressed:
     total_cost: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """An action that buys nothing is done."""
 
     address: str
@@ -50,8 +46,7 @@ class Done:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """An action failed, for now or for good. ``kind`` of trouble: "rejected" | "unknown" | "deferred" | "outdated" |
     "error".
     """
@@ -61,8 +56,7 @@ class Failed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """Something that concerns no single address."""
 
     message: str
@@ -71,8 +65,7 @@ class Told:
 Event = Started | Submitted | Progressed | Done | Failed | Told
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How a followed run came to rest; ``status`` is None for one that is gone."""
 
     address: str
@@ -82,16 +75,14 @@ class Ending:
     short: bool = False  # fewer samples than its instance wants
 
 
-@dataclass(frozen=True, slots=True)
-class Unsettled:
+class Unsettled(Struct, frozen=True):
     """A submission that is not certain."""
 
     address: str
     outlook: Outlook
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What an apply has done, for the closing line and the exit code."""
 
     done: dict[Kind, int] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from reconciler.model.diagnostics import Source
 
@@ -16,8 +17,7 @@ class Level(StrEnum):
     ADVISORY = "advisory"  # it is told
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """One declared limit. ``value``: runs, samples, US dollars, or globs of model names."""
 
     name: str  # max_new_runs | max_new_samples | max_cost_usd | max_cancel | allowed_models | deny_models
@@ -26,8 +26,7 @@ class Limit:
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LimitResult:
+class LimitResult(Struct, frozen=True):
     """What a limit says of a plan. ``found``: what the plan has, in words; ``override``: why a person lets a plan of
     this digest pass it all the same.
     """
@@ -38,8 +37,7 @@ class LimitResult:
     override: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """A person lets a plan pass one soft limit, and says why."""
 
     name: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.model.plan import Plan
 
@@ -12,8 +13,7 @@ SCHEMA = 1
 _LINE = re.compile(r"<!-- reconciler:plan (\{[^\r\n]*\}) -->(?:\r?\n|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(Struct, frozen=True):
     """What a comment says to machines. ``folder``: the project's within its repository; ``head``: the commit that was
     planned, None where there is none; ``truncated``: something of the plan is not shown.
     """
@@ -35,7 +35,7 @@ class Marker:
 
     def __str__(self) -> str:
         """An HTML comment on one line, without a line end. Nothing in it can end the comment before its end."""
-        values = {name: getattr(self, name) for name in sorted(self.__slots__)}
+        values = {name: getattr(self, name) for name in sorted(self.__struct_fields__)}
         text = json.dumps(values, separators=(",", ":")).replace("--", "\\u002d\\u002d")
         for character in "<>&":  # no letters of JSON's own grammar, so they stand in texts only
             text = text.replace(character, f"\\u{ord(character):04x}")
@@ -49,7 +49,7 @@ class Marker:
             values = json.loads(found[1]) if found else None
         except (ValueError, RecursionError):
             return None
-        if not isinstance(values, dict) or values.get("schema") != SCHEMA or set(values) != set(cls.__slots__):
+        if not isinstance(values, dict) or values.get("schema") != SCHEMA or set(values) != set(cls.__struct_fields__):
             return None
         made = cls(**values)
         return made if _typed(made) else None

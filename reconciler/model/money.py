@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 def dollars(usd: float) -> str:
@@ -13,8 +14,7 @@ def dollars(usd: float) -> str:
     return f"${usd:.4f}" if usd >= 0.0001 else "less than $0.0001"
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """US dollars, and what they were estimated from. ``runs``: how many finished runs; 0 where several estimates with
     grounds of their own are taken together.
     """

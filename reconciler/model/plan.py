@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.model.address import Address
 from reconciler.model.changes import Action, FieldChange, Kind, Progress
@@ -14,8 +15,7 @@ from reconciler.model.request import Request, canonical_json, sha256
 from reconciler.model.run import Spec
 
 
-@dataclass(frozen=True, slots=True)
-class NoChange:
+class NoChange(Struct, frozen=True):
     """An address that is as declared."""
 
     address: Address
@@ -24,8 +24,7 @@ class NoChange:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A run that an unknown submission may have made. ``created_by`` is for people, and decides nothing."""
 
     run_id: str
@@ -35,8 +34,7 @@ class Candidate:
     created_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """What will become of an unknown submission. ``standing``: "waiting", "adopt" (provisionally), "ambiguous" or
     "absent"; ``decidable``: only a person helps, now.
     """
@@ -48,8 +46,7 @@ class Outlook:
     submitted_at: str = ""  # ISO 8601
 
 
-@dataclass(frozen=True, slots=True)
-class Unmet:
+class Unmet(Struct, frozen=True):
     """An address that is not as declared, and for which nothing will be done by itself."""
 
     address: Address
@@ -60,8 +57,7 @@ class Unmet:
     outlook: Outlook | None = None  # of an unknown submission
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(Struct, frozen=True):
     """A report that differs from what was sent: shown, never a reason to buy."""
 
     address: Address
@@ -69,8 +65,7 @@ class Drift:
     changes: tuple[FieldChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """The checkout that a plan was made from. None where it is none; of no consequence for what is done."""
 
     commit: str | None = None
@@ -82,8 +77,7 @@ class Revision:
 NO_CHECKOUT: Final = Revision()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The hand-over between planning and applying."""
 
     plan_id: str

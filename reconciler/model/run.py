@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 
 def moment(text: str | None) -> float | None:
@@ -59,8 +60,7 @@ def is_final(status: str | None) -> bool:
     return status in FINAL
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run as the service reports it; None is what it did not say. ``created_by_email`` is for people only."""
 
     id: str
@@ -80,8 +80,7 @@ class Run:
     generated_files: list[dict[str, Any]] | None = None  # likewise
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """A spec as the service reports it. ``versions`` and ``content_sha256`` come with a GET only."""
 
     id: str

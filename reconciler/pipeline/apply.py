@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler import safekeeping
 from reconciler.applying.apply import apply
@@ -39,8 +40,7 @@ from state.store import Store
 OVERRIDDEN_BEFORE: Final = "when this plan was begun; the history has the reason"
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyOptions:
+class ApplyOptions(Struct, frozen=True):
     """How to apply. ``wait_seconds``: None = until every run rests, 0 = do not follow."""
 
     parallelism: int | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.applying.settle import foresee
 from reconciler.applying.settling import Verdict, outlook
@@ -22,8 +24,7 @@ from state.records import Phase, Snapshot
 from state.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
+class Foreseen(Struct, frozen=True):
     """What will become of unknown submissions, as an apply would settle them now; in memory."""
 
     snapshot: Snapshot

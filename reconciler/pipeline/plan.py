@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.clock import now
 from reconciler.config.settings import Settings
@@ -54,8 +56,7 @@ class Mode(StrEnum):
     REFRESH_ONLY = "refresh-only"  # what the service says otherwise than the state; no action
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
+class PlanOptions(Struct, frozen=True):
     """What a plan may ask. ``ask_service``: list runs and specs; ``offline``: say so, and use no key. ``replace``,
     ``target`` and ``exclude`` hold patterns of addresses. Without a service and a state, ``base`` is what is there.
     """

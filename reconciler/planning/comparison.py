@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.dataframer.fields import LIST_FIELDS, NEVER_REPORTED, RUN_FIELDS
 from reconciler.model.changes import FieldChange, StatusClass, status_class
@@ -18,8 +19,7 @@ from reconciler.model.run import RunStatus, is_final
 from state.records import AttemptRecord, Phase
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """``changes``: declared fields that differ, ``rerun`` included; ``extra``: fields sent that are not declared."""
 
     changes: tuple[FieldChange, ...] = ()
@@ -34,6 +34,9 @@ class Comparison:
     def exact(self) -> bool:
         """It was asked for just the declared fields."""
         return not self.changes and not self.extra
+
+
+_SAME = Comparison()
 
 
 def sent_fields(attempt: AttemptRecord) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def sent_request(attempt: AttemptRecord) -> Request:
 def compare(request: Request, attempt: AttemptRecord) -> Comparison:
     """Compare a request with what one attempt asked for."""
     if request.digest == attempt.request_digest and not attempt.imported:
-        return Comparison()
+        return _SAME
     sent, reported = sent_fields(attempt), _reported(attempt)
     before: dict[str, Any] = {"rerun": attempt.rerun}
     origins: dict[str, str] = {}

@@ -7,7 +7,8 @@ the decision table (``diff``), the part that was asked for, the guard against ac
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.request import Instance, by_address
@@ -19,8 +20,7 @@ from reconciler.planning.renames import refuse_renames
 from reconciler.planning.selection import select
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What a person asks of a plan. ``replace`` holds addresses, ``target`` and ``exclude`` patterns of such."""
 
     replace: Collection[str] = ()

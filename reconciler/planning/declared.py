@@ -5,7 +5,9 @@ of runs, what it changes in declarations alone. Pure.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model.blocks import ImportBlock, MovedBlock
 from reconciler.model.changes import Action, Kind, Precondition
@@ -17,8 +19,7 @@ from state.records import AttemptRecord, InstanceRecord, Meta, Phase, Snapshot
 ALIKE = "as it is declared"  # stands for the id of a run of which nothing is known
 
 
-@dataclass(frozen=True, slots=True)
-class Declarations:
+class Declarations(Struct, frozen=True):
     """What one revision declares, before anything was looked up on the service."""
 
     instances: tuple[Instance, ...] = ()

@@ -6,7 +6,8 @@ Each address gets the first row that fits; the rows are numbered as in the docum
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.model.address import Address
 from reconciler.model.changes import Action, Kind, Precondition, StatusClass, owed_cancel
@@ -38,8 +39,7 @@ from reconciler.planning.steps import (
 from state.records import AttemptRecord, InstanceRecord, OwedRecord, Phase
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """The recorded side, with what the service said laid over it."""
 
     instances: Mapping[str, InstanceRecord] = field(default_factory=dict)
@@ -51,8 +51,7 @@ class Recorded:
     foreseen: Mapping[str, Outlook] = field(default_factory=dict)  # what will become of open submissions
 
 
-@dataclass(frozen=True, slots=True)
-class Decisions:
+class Decisions(Struct, frozen=True):
     """What the table says of every address."""
 
     actions: tuple[Action, ...]
@@ -71,22 +70,50 @@ def diff(
     """Decide every address, declared or recorded. ``replace``: addresses that a person wants bought again; ``why``:
     what people read of the others' end.
     """
-    found: list[Decision] = []
+    found = _Found()
     declared: set[str] = set()
     for instance in instances:
         declared.add(instance.address)
-        found.extend(_declared(instance, recorded, instance.address in replace))
+        found.add(_declared(instance, recorded, instance.address in replace))
     for address, record in recorded.instances.items():
         if address not in declared:
-            found.extend(_undeclared(Address(address), record, recorded, why))
-    found.extend(_owed(recorded))
-    return Decisions(
-        tuple(item for item in found if isinstance(item, Action)),
-        tuple(item for item in found if isinstance(item, NoChange)),
-        tuple(item for item in found if isinstance(item, Unmet)),
-        tuple(item for item in found if isinstance(item, Drift)),
-        tuple(item for item in found if isinstance(item, Diagnostic)),
-    )
+            found.add(_undeclared(Address(address), record, recorded, why))
+    found.add(_owed(recorded))
+    return found.decisions()
+
+
+class _Found:
+    """Decisions by their kind, in order."""
+
+    def __init__(self) -> None:
+        self._actions: list[Action] = []
+        self._unchanged: list[NoChange] = []
+        self._unmet: list[Unmet] = []
+        self._drift: list[Drift] = []
+        self._diagnostics: list[Diagnostic] = []
+
+    def add(self, decisions: Iterable[Decision]) -> None:
+        for item in decisions:
+            match item:
+                case NoChange():
+                    self._unchanged.append(item)
+                case Action():
+                    self._actions.append(item)
+                case Unmet():
+                    self._unmet.append(item)
+                case Drift():
+                    self._drift.append(item)
+                case Diagnostic():
+                    self._diagnostics.append(item)
+
+    def decisions(self) -> Decisions:
+        return Decisions(
+            tuple(self._actions),
+            tuple(self._unchanged),
+            tuple(self._unmet),
+            tuple(self._drift),
+            tuple(self._diagnostics),
+        )
 
 
 def needs_history(instances: Iterable[Instance], recorded: Recorded, replace: Collection[str] = ()) -> list[str]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.dataframer.fields import MODEL_FIELDS
 from reconciler.model.money import Estimate
@@ -28,8 +29,7 @@ def unknown_cost(request: Request) -> Estimate | None:
     return None
 
 
-@dataclass(slots=True)
-class _Sum:
+class _Sum(Struct):
     usd: float = 0.0
     samples: int = 0
     runs: int = 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from reconciler.model.changes import Action, Kind, Precondition, Progress, StatusClass
 from reconciler.model.errors import PlanOutdated
@@ -14,8 +16,7 @@ _SHOWN = 20  # lines of a difference
 _EXACTLY = "Give the reviewed plan as well (apply PLANFILE --expect-digest …), and the difference is told exactly."
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """What is known of the plan with this digest. ``reviewed``: the saved plan, if it was given; ``begun``: the
     addresses of its actions by their digests, and ``limits``, as an earlier apply of it recorded them; ``done``: the
     digests of those that are done.

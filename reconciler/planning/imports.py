@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.dataframer.observation import imported
 from reconciler.model.blocks import ImportBlock
@@ -18,8 +20,7 @@ from reconciler.planning.steps import adopted
 from state.records import AttemptRecord, InstanceRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Adoptions:
+class Adoptions(Struct, frozen=True):
     """Runs that are adopted, by address: the attempt that each becomes, and what it displaces."""
 
     blocks: Mapping[str, ImportBlock] = field(default_factory=dict)

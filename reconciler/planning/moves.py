@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.model.address import Address
 from reconciler.model.blocks import MovedBlock
@@ -15,8 +17,7 @@ from reconciler.planning.steps import progress
 from state.records import AttemptRecord, InstanceRecord, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Moves:
+class Moves(Struct, frozen=True):
     """The state under its new names, and what has to be recorded of that."""
 
     snapshot: Snapshot

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.model.address import Address
 from reconciler.model.changes import Action
@@ -23,8 +25,7 @@ def order(decisions: Decisions, instances: Collection[Instance]) -> Decisions:
     return _Order(decisions, dependent, buying).ordered()
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Struct, frozen=True):
     addresses: tuple[Address, ...]
     wave: int
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler import __version__
 from reconciler.model.changes import Action, FieldChange, Kind
@@ -22,8 +24,7 @@ from state.records import Meta
 _ENDING = frozenset({Kind.REPLACE, Kind.CANCEL, Kind.DELETE, Kind.FORGET})
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What a plan was made of besides decisions. ``timestamp``: ISO 8601; ``meta`` is None before the state exists."""
 
     base_url: str

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from msgspec import Raw, Struct, json
 
 from reconciler.model.errors import UsageError
 from reconciler.model.plan import Plan
@@ -17,24 +16,22 @@ from reconciler.model.request import sha256
 FORMAT: Final = "reconciler-plan/1"
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     format: str
     digest: str
     content: str  # hash of the whole plan as it is written, reasons and references included
-    plan: Plan
+    plan: Raw
 
 
-_PLAN: Final[TypeAdapter[Plan]] = TypeAdapter(Plan)
-
-
-def _content(plan: Plan) -> str:
-    return sha256(_PLAN.dump_json(plan).decode())
+def _content(plan: Raw) -> str:
+    """Spaces between values aside, which are for people."""
+    return sha256(json.format(bytes(plan), indent=-1).decode())
 
 
 def write_plan(path: Path, plan: Plan) -> None:
     """Save a plan. Raises UsageError where that can't be done."""
-    text = TypeAdapter(_File).dump_json(_File(FORMAT, plan.digest, _content(plan), plan), indent=1)
+    written = Raw(json.encode(plan))
+    text = json.format(json.encode(_File(FORMAT, plan.digest, _content(written), written)), indent=1)
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -51,17 +48,14 @@ def write_plan(path: Path, plan: Plan) -> None:
 def read_plan(path: Path) -> Plan:
     """Read a saved plan. Raises UsageError for what is none, or was edited."""
     try:
-        found = TypeAdapter(_File).validate_json(path.read_bytes())
+        found = json.decode(path.read_bytes(), type=_File)
+        if found.format != FORMAT:
+            raise UsageError(f"{path} has the format {found.format!r}; this version reads {FORMAT!r}. Plan again.")
+        plan, content = json.decode(found.plan, type=Plan), _content(found.plan)
     except OSError as error:
         raise UsageError(f"The plan {path} can't be read: {error.strerror}.") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UsageError(
-            f"{path} is no plan of this version ({where}: {first['msg']}). Make it with plan --out."
-        ) from None
-    if found.format != FORMAT:
-        raise UsageError(f"{path} has the format {found.format!r}; this version reads {FORMAT!r}. Plan again.")
-    if found.digest != found.plan.digest or found.content != _content(found.plan):
+    except (ValueError, RecursionError) as error:  # msgspec's own errors, and letters that are no UTF-8
+        raise UsageError(f"{path} is no plan of this version ({error}). Make it with plan --out.") from None
+    if found.digest != plan.digest or found.content != content:
         raise UsageError(f"{path} was edited: the plan does not hash to its digest. Plan again.")
-    return found.plan
+    return plan

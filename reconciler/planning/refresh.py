@@ -7,8 +7,10 @@ its effective parameters decide a comparison.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.dataframer.observation import absence, check_account, observation
 from reconciler.model.diagnostics import Diagnostic, Severity
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
 _FETCHES_AT_ONCE = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """Reports by run id. ``listed`` is None when the service was not asked."""
 
     at: str

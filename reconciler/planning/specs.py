@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.dataframer.catalogue import close_names
 from reconciler.model.changes import Action
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 Where = Callable[[str, str], Source | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Specs:
+class Specs(Struct, frozen=True):
     """What is known: ids by name, seededness by id, and what was fetched in full."""
 
     ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from reconciler.dataframer.client import Client, Listing
 from reconciler.dataframer.observation import imported
@@ -39,8 +40,7 @@ def consent(snapshot: Snapshot) -> MarkRecord | None:
     return mark if mark is not None and mark.value == "fresh" else None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A run that this state does not record, and a purchase that it would make needless."""
 
     action: Action
@@ -48,8 +48,7 @@ class Match:
     workspace: str | None = None  # another one of the same database, which records the run
 
 
-@dataclass(slots=True)
-class Search:
+class Search(Struct):
     """Finds such runs. ``owners``: the attempts that own these run ids; ``elsewhere``: those that another workspace of
     the database records, by its name; ``since`` (ISO 8601): older ones are left out. Errors: ServiceError, StateError.
     """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.model.money import dollars
 from reconciler.views.history import by_json, by_text, standing_text
@@ -14,8 +15,7 @@ from reconciler.views.times import Clock
 from state.records import ApplyRecord, AttemptRecord, InstanceRecord, OwedRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """One address. ``instance`` is None for one that was forgotten; ``declared``: file and line, or None."""
 
     address: str

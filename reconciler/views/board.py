@@ -5,15 +5,15 @@ clock; drawing is somebody else's.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.model.events import Event, Failed, Progressed, Started, Submitted
 from reconciler.model.run import RunStatus
 from reconciler.views.apply_text import PlainLines
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     """One run that is not over. ``since``: when it was first seen."""
 
     address: str
@@ -34,8 +34,7 @@ class Row:
         return elapsed * (1.0 - self.share) / self.share if self.share > 0.02 and elapsed >= 1.0 else None
 
 
-@dataclass(slots=True)
-class Board:
+class Board(Struct):
     """All rows, and what has left the board."""
 
     lines: PlainLines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from reconciler.model.downloads import DownloadEvent, Failed, Fetched, Fetching, Gained, Kept, Noted
 from reconciler.views.paint import Paint
@@ -46,8 +46,7 @@ def download_line(event: DownloadEvent, paint: Paint) -> str | None:
             return None
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Counts what happened."""
 
     kept: int = 0

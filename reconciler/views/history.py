@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.model.money import dollars
 from reconciler.model.run import is_final
@@ -18,16 +19,14 @@ _DIGITS = 12  # of a commit or a digest, for people
 _INDENT = "    "
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Entries, oldest first; the commands that recorded them, and the attempts that events are about, by their ids."""
 
     entries: Sequence[Entry]
     applies: Mapping[str, ApplyRecord]
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(Struct, frozen=True):
     """What the shown runs cost. ``unknown``: runs of which it is not known, or not known yet."""
 
     runs: int

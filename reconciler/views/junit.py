@@ -9,9 +9,10 @@ overridden) is skipped, with the reason. Both show that, and neither counts it a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
+
+from msgspec import Struct
 
 from reconciler.model.diagnostics import Diagnostic, Severity, Source, errors, ordered
 from reconciler.model.limits import Level, LimitResult
@@ -24,8 +25,7 @@ _PLAIN: Final = Paint()
 _ATTRIBUTES: Final = {"failure": "failures", "skipped": "skipped"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """``outcome``: "passed" | "failure" | "skipped"; ``lines`` say why, or more."""
 
     name: str

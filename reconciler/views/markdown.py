@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reconciler.views.paint import one_line
 
@@ -108,8 +109,7 @@ def size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of a comment of which some may be left out. ``rows``: text and place among the others, the most important
     one first; made only when they are looked at. ``hidden``: the line that counts what is missing when so many are
     shown. ``rank``: of parts, the lowest gets its bytes first.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from reconciler.model.changes import BUYING, Action, FieldChange, Kind
 from reconciler.model.diagnostics import Diagnostic, Severity, Source

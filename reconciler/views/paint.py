@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _CODES: Final = {"green": "32", "red": "31", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 _SECRET: Final = os.urandom(8).hex()
@@ -108,9 +107,8 @@ def _visible(character: str) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
-    """Colours text, or leaves it alone."""
+class Paint(NamedTuple):
+    """Colours text, or leaves it alone. No Struct: ``--help`` does without them."""
 
     enabled: bool = False
 

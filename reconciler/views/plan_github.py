@@ -7,7 +7,8 @@ else that a log would obey. So no text of a file or of the service can end a com
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.model.changes import Action, Kind
 from reconciler.model.diagnostics import Diagnostic, Severity, Source, ordered
@@ -24,8 +25,7 @@ _NAMED = 3  # instances of a declaration, by address
 _SEVERITIES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "notice"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Annotation:
+class _Annotation(Struct, frozen=True):
     level: str  # "error" | "warning" | "notice"
     title: str
     message: tuple[str, ...]  # lines

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import asdict
 
 from reconciler import __version__
 from reconciler.model.address import split_address
@@ -49,7 +51,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "kind": item.kind,
                 "reason": item.reason,
                 "run_id": item.run_id,
-                "outlook": asdict(item.outlook) if item.outlook else None,
+                "outlook": to_builtins(item.outlook) if item.outlook else None,
                 "source": _source(item.source),
             }
             for item in plan.unmet

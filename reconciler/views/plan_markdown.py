@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler import __version__
 from reconciler.model.changes import Action
@@ -29,8 +31,7 @@ MINIMUM_BYTES: Final = 1_500
 _SHOWN_COMMIT = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """``complete``: whether all is there that must be; with False nobody can review by it."""
 
     text: str

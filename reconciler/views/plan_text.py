@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+
+from msgspec.structs import asdict, replace
 
 from reconciler.model.changes import Action, FieldChange, Kind, Progress
 from reconciler.model.diagnostics import errors

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import asdict
 
 from reconciler import consenting
 from reconciler.applying.interruption import Interruption

@@ -7,9 +7,11 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from state import exchange
 from state.errors import invalid
@@ -39,8 +41,7 @@ from state.writes import Write, is_decision
 _ABSENT: Any = object()
 
 
-@dataclass(slots=True)
-class _Shared:
+class _Shared(Struct):
     """What the handles of one state share and replace; the tables are shared too, and only changed."""
 
     meta: Meta

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from state.errors import StateBoundElsewhere, StateMissing, StateNewer, StateOutdated, StateReadOnly
 from state.postgres import migrations
@@ -34,8 +35,7 @@ _MAKE_SQL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Struct, frozen=True):
     """A workspace that a session may use. ``server`` is another text after every start of the server, which may be one
     that took over, or a copy that lacks the newest commits, and after the database or its tables were put back: from a
     dump, from a copy on the same server, emptied and filled again.

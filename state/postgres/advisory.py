@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from state.errors import StateLockDiffers, StateNotLocked, StateUnreadable
 from state.holder import describe
@@ -49,8 +50,7 @@ _BREAK_SQL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """A lock that this session holds. ``epoch`` is that of its decisions."""
 
     holder: Holder

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
+from msgspec import Struct
 from psycopg.abc import PQGen
 
 from state.errors import StatePooled, StateReadOnly, StateUnreachable, StateUnreadable, StateUnwritable
@@ -40,8 +40,7 @@ class Session(psycopg.Connection[Row]):
             raise
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the server says of itself and of this session."""
 
     backend: int  # the process that serves us

@@ -7,7 +7,6 @@ reading and progress go on over a new session.
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
+from msgspec.structs import replace
 
 from state.errors import StateLineageDiffers, StateLocked, StateLockLost, StateReadOnly, StateUnreachable, invalid
 from state.holder import describe
@@ -197,7 +197,7 @@ class PostgresStore(Reading):
                     session.execute("COMMIT")
             finally:
                 session.patience = patience
-            self._workspace = dataclasses.replace(self._workspace, lineage=meta.lineage)
+            self._workspace = replace(self._workspace, lineage=meta.lineage)
 
     # -- the lock -------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from state.errors import StateUrlInvalid
 
@@ -28,8 +29,7 @@ _DEFAULTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a state is. ``conninfo`` may hold a password, so it is never shown; ``place`` is what people see."""
 
     conninfo: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from state.postgres.access import Workspace
 from state.postgres.queries import ATTEMPT, INSTANCE, OWED, attempts_by, rows_sql
@@ -37,8 +38,7 @@ _OWED_SQL = rows_sql(OwedRecord, "owed", "(run_id = ANY(%s) OR address = ANY(%s)
 _ORDER = (AttemptRecord, *(kind for kind in RECORD_TYPES if kind is not AttemptRecord))
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """An open transaction that holds the workspace's row, so that nobody else writes to it until the end."""
 
     epoch: int
@@ -93,8 +93,7 @@ def end(session: Session, workspace: Workspace, rows: Tables, changes: Sequence[
         session.execute("COMMIT")
 
 
-@dataclass(slots=True)
-class _Wanted:
+class _Wanted(Struct):
     attempts: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
     addresses: set[str] = field(default_factory=set)

@@ -9,10 +9,11 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
 
 from state.errors import StateCorrupt, StateError, StateMissing, translated
 from state.files import new_file, sync, temporary
@@ -39,8 +40,7 @@ class Why(StrEnum):
     BY_HAND = "by-hand"
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Struct, frozen=True):
     """One file. ``at`` is ISO 8601 in UTC; ``attempts`` is None for a file that can't be read."""
 
     path: Path

@@ -141,4 +141,4 @@ def _move(db: sqlite3.Connection, write: Move) -> None:
 
 
 def _observe(db: sqlite3.Connection, write: Observe) -> None:
-    db.execute(_OBSERVE_SQL, {name: getattr(write, name) for name in Observe.__slots__})
+    db.execute(_OBSERVE_SQL, {name: getattr(write, name) for name in Observe.__struct_fields__})

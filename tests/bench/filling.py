@@ -9,10 +9,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
+from msgspec.structs import replace
 
 from state.postgres.store import open_postgres
 from state.records import AttemptRecord, Record
@@ -96,8 +96,8 @@ def copy(database: Path, url: str) -> None:
 
 _COPIED = ", ".join(
     f'"{name}"'
-    for name in AttemptRecord.__dataclass_fields__
-    if name not in ("table", "key", "attempt_id", "number", "request_digest", "run_id")
+    for name in AttemptRecord.__struct_fields__
+    if name not in ("attempt_id", "number", "request_digest", "run_id")
 )
 _EMPTY = """
 SET session_replication_role = replica; -- what is copied is right: no trigger has to look at it

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 from reconciler.dataframer.emulator import faults
 from reconciler.dataframer.emulator.life import Pace

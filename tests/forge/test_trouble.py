@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
 import pytest
 
 from reconciler.forge.comment import Deed
@@ -277,7 +278,7 @@ def test_a_text_that_is_too_long_becomes_its_verdict(forge: FakeForge, before: s
     marker, whole = Marker.read(mine.body), Marker.read(body)
     assert marker is not None
     assert whole is not None
-    assert marker == replace(whole, truncated=True)
+    assert marker == msgspec.structs.replace(whole, truncated=True)
     assert mine.body.splitlines()[1] == "## Plan: 2 to create"
     assert f"{len(body):,} characters" in mine.body
     assert "output of the job" in mine.body

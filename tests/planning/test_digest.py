@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.model.address import Address
 from reconciler.model.changes import Action, FieldChange, Kind, Precondition, Progress, StatusClass, owed_cancel
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
 from reconciler.model.plan import Drift, Revision, Unmet
-from reconciler.model.request import Lifecycle, SecretRef
+from reconciler.model.request import Lifecycle, Request, SecretRef
 from tests.planning.plans import action, plan, request, unchanged
 
 SECRET = ("databricks_client_id", SecretRef("env", "ID"))
@@ -114,3 +118,26 @@ def test_order_does_not_count_and_repetition_does() -> None:
 def test_all_kinds_have_different_digests() -> None:
     found: list[Action] = [replace(BASE, kind=kind) for kind in Kind]
     assert len({item.digest for item in found}) == len(Kind)
+
+
+TEXTS = st.text(max_size=6) | st.sampled_from(["\x7f", "\u2028", "\U0001f600", "é", '"\\/', "\x00\x1f", "\ufeff"])
+NUMBERS = st.integers() | st.floats(allow_nan=False) | st.sampled_from([1e16, 1e-7, -0.0, 2**64, -(2**63) - 1, True])
+
+
+@given(
+    st.dictionaries(TEXTS, TEXTS | NUMBERS | st.none() | st.lists(TEXTS, max_size=3) | st.lists(NUMBERS, max_size=2)),
+    st.integers(),
+)
+def test_a_request_hashes_to_what_it_always_did(values: dict[str, Any], rerun: int) -> None:
+    """Digests are in states, plans and reviews: whatever writes the JSON, its bytes may not change."""
+    fields = {name: sorted(value) if isinstance(value, list) else value for name, value in values.items()}
+    text = json.dumps(
+        {"fields": fields, "rerun": rerun}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    ).encode()
+    assert Request.of(values, rerun).digest == f"sha256:{hashlib.sha256(text).hexdigest()}"
+
+
+def test_half_of_a_pair_has_no_digest() -> None:
+    for value in ("\ud800", ["\udfff"]):
+        with pytest.raises(UnicodeEncodeError):
+            _ = Request.of({"outline_model": value}).digest

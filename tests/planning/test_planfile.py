@@ -179,6 +179,10 @@ def call_a_field_inferred(plan: Any, document: Any) -> None:
     plan["actions"][1]["inferred"] = ["number_of_samples"]
 
 
+def say_what_nobody_reads(plan: Any, document: Any) -> None:
+    plan["actions"][0]["note"] = "approved"
+
+
 def point_elsewhere(plan: Any, document: Any) -> None:
     plan["lineage"] = ""
 
@@ -197,6 +201,7 @@ def point_elsewhere(plan: Any, document: Any) -> None:
         skip_preconditions,
         call_a_field_inferred,
         point_elsewhere,
+        say_what_nobody_reads,
     ],
 )
 def test_an_edited_file_is_refused(tmp_path: Path, change: Any) -> None:
@@ -204,6 +209,26 @@ def test_an_edited_file_is_refused(tmp_path: Path, change: Any) -> None:
     write_plan(path, SAVED)
     edit(path, change)
     with pytest.raises(UsageError, match=r"a\.plan"):
+        read_plan(path)
+
+
+def test_spaces_between_values_are_for_people(tmp_path: Path) -> None:
+    path = tmp_path / "a.plan"
+    write_plan(path, SAVED)
+    for indent in (None, 4):
+        path.write_text(json.dumps(json.loads(path.read_bytes()), indent=indent, ensure_ascii=False), "utf-8")
+        assert read_plan(path) == SAVED
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("two", r"Expected `int`, got `str` - at `\$\.actions"), (2.0, "got `float`"), (True, "got `bool`")],
+)
+def test_nothing_is_converted(tmp_path: Path, value: object, words: str) -> None:
+    path = tmp_path / "a.plan"
+    write_plan(path, SAVED)
+    edit(path, lambda plan, document: plan["actions"][1].update(wave=value))
+    with pytest.raises(UsageError, match=f"no plan of this version.*{words}"):
         read_plan(path)
 
 

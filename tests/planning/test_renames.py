@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.model.address import Address, format_address
 from reconciler.model.changes import Action

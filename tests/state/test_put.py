@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, replace
-
 import pytest
+from msgspec.structs import replace
 
 from state.errors import StateInvalid
 from state.records import ApplyRecord, AttemptRecord, BaselineRecord, OwedRecord, Phase, PlanActionRecord
@@ -30,7 +29,7 @@ def test_an_attempt_comes_back_as_it_was(store: Store, record: AttemptRecord) ->
 def test_an_attempt_read_back_is_frozen(store: Store, name: str) -> None:
     store.commit([Put(attempt())])
     (found,) = store.attempts()
-    with pytest.raises((FrozenInstanceError, TypeError)):
+    with pytest.raises(AttributeError):
         setattr(found, name, 2)
     assert found == attempt()
 

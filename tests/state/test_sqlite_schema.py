@@ -15,7 +15,7 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from state.records import RECORD_TYPES, JournalRecord, Phase, Record
-from state.rows import columns
+from state.rows import columns, typed_columns
 from state.sqlite import connection, migrations
 from state.sqlite.connection import SCHEMA_VERSION
 from state.sqlite.migrations import MIGRATIONS
@@ -67,7 +67,7 @@ def test_columns_are_the_fields_in_order(
 ) -> None:
     found = raw.execute(f"SELECT name, \"notnull\" FROM pragma_table_info('{table}')").fetchall()
     assert tuple(name for name, _ in found) == columns(kind)
-    optional = {field.name for field in kind.__dataclass_fields__.values() if "None" in str(field.type)}
+    optional = {name for name, annotation in typed_columns(kind) if "None" in annotation}
     nullable = {name for name, required in found if not required} - {"seq"}
     assert nullable == optional
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from junitparser import Failure, JUnitXml, Skipped, TestCase
+from msgspec.structs import replace
 
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Diagnostic, Severity, Source

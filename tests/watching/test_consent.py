@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import dataclasses
+from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.model.changes import Kind, owed_cancel
 from reconciler.model.diagnostics import Diagnostic, Severity
@@ -73,7 +75,9 @@ CASES: dict[str, Case] = {
     "an advisory limit": Case(None, plan=limited(Level.ADVISORY)),
     "runs up to the cap": Case(None, caps=Caps(runs=10), moment=spent(runs=9)),
     "runs over the cap": Case(Hold.CAP, "10 runs were bought in 24 h", caps=Caps(runs=10), moment=spent(runs=10)),
-    "over the cap, though approved": Case(Hold.CAP, caps=Caps(runs=10), moment=replace(spent(runs=10), approved=True)),
+    "over the cap, though approved": Case(
+        Hold.CAP, caps=Caps(runs=10), moment=dataclasses.replace(spent(runs=10), approved=True)
+    ),
     "a plan that never fits": Case(Hold.CAP, "this plan alone is too large", caps=Caps(runs=0)),
     "samples up to the cap": Case(None, caps=Caps(samples=BUYS.samples)),
     "samples over the cap": Case(Hold.CAP, "samples", caps=Caps(samples=BUYS.samples), moment=spent(samples=1)),

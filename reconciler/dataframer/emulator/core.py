@@ -6,10 +6,11 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from reconciler.dataframer.emulator import specs
 from reconciler.dataframer.emulator.evaluations import Evaluations

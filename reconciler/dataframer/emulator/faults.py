@@ -32,7 +32,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 VARIABLE = "RECONCILER_EMULATOR_FAULTS"
 
@@ -43,8 +44,7 @@ _NOT_FOR_ALL = ("twin", "fail_runs")
 _ITEM = re.compile(r"(?P<name>[a-z_]+)(?:=(?P<value>[^@:]+)(?P<rate>:[^@:]+)?)?(?:@(?P<at>[0-9]+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class CallFault:
+class CallFault(Struct, frozen=True):
     """One entry that meets calls: at the number `at`, else with probability `rate`.
 
     `value` is an HTTP status or a number of seconds, by `name`.
@@ -57,8 +57,7 @@ class CallFault:
     every_call: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Strike:
+class Strike(Struct, frozen=True):
     """What meets one call: the name of the fault that decides, or None, its status, and the seconds of delay."""
 
     name: str | None = None
@@ -67,8 +66,7 @@ class Strike:
     fails_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
+class Faults(Struct, frozen=True):
     """A parsed list. `text` is the list itself: calls are counted under it."""
 
     text: str = ""

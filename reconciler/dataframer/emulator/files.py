@@ -13,9 +13,10 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from reconciler.dataframer.emulator.evaluations import Evaluations, mood
 from reconciler.dataframer.emulator.life import Pace, Progress, StoredRun
@@ -30,8 +31,7 @@ _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-@dataclass(frozen=True, slots=True)
-class MadeFile:
+class MadeFile(Struct, frozen=True):
     """One output file of a run."""
 
     id: str

@@ -7,7 +7,8 @@ later moment shows, so a process that was killed has missed nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # A run that fails gives up at this share of its samples.
 _REACH_OF_FAILED = 0.5
@@ -25,8 +26,7 @@ _PRICES = (
 _OTHER_PRICE = 0.008
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How long things take, in seconds."""
 
     pending: float = 0.4
@@ -41,8 +41,7 @@ class Pace:
         return min(self.shortest + self.per_sample * samples, self.longest)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRun:
+class StoredRun(Struct, frozen=True):
     """A run as stored: moments are seconds since the epoch, lengths seconds, `failing` the share of lost samples."""
 
     id: str
@@ -64,8 +63,7 @@ class StoredRun:
     packed_from: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """What a run shows at one moment. `total_cost` is in dollars, None until work begins."""
 
     status: str

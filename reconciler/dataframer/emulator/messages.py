@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
 
 Json = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
+class ApiRequest(Struct, frozen=True):
     """One call. `path` is decoded; header names are in lower case; `origin` is what signed links start with."""
 
     method: str
@@ -22,8 +22,7 @@ class ApiRequest:
     origin: str = "https://emulator.invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiResponse:
+class ApiResponse(Struct, frozen=True):
     """One answer. `delay` is the number of seconds that an adapter lets pass before it hands the answer over."""
 
     status: int

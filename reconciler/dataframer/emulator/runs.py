@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
+
+from msgspec import Struct
 
 from reconciler.dataframer.emulator.life import Pace, Progress, StoredRun, cost_per_sample, progress
 from reconciler.dataframer.emulator.messages import Json, Problem, timestamp
@@ -25,8 +26,7 @@ FROM runs JOIN specs ON specs.id = runs.spec_id LEFT JOIN datasets ON datasets.i
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(Struct, frozen=True):
     """What is decided about a run when it is made: its outcome, the share of samples that fail, and its slowness."""
 
     outcome: str = "SUCCEEDED"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from msgspec import Struct
 from sqlite_utils import Database
 
 from reconciler.dataframer.emulator.messages import Json, Problem, timestamp
@@ -35,8 +35,7 @@ FROM specs LEFT JOIN datasets ON datasets.id = specs.dataset_id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSpec:
+class StoredSpec(Struct, frozen=True):
     """What the create call needs to know about a spec; `versions` counts from 1."""
 
     id: str

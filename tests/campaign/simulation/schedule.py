@@ -6,7 +6,9 @@ import hashlib
 import json
 import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from reconciler.applying.resolve import Abandon, Adopt, Resubmit
 from reconciler.model.address import Address

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from reconciler.model.address import Address
 from reconciler.model.changes import Action, FieldChange, Kind, Precondition, Progress, StatusClass

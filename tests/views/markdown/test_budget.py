@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.model.changes import Action, Kind
 from reconciler.model.diagnostics import Diagnostic, Severity, Source
