@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psycopg
 
-from state.errors import StateError
+from state.errors import StateError, StateUnreadable
 from state.postgres.failures import translated
 from state.postgres.session import Session
 
@@ -47,15 +47,22 @@ class SessionLead:
 def lead(session: Session, workspace: int, place: str) -> SessionLead | None:
     """Take the lead in a session that is for nothing else; None, without the session, while another has it.
 
-    Raises StateError.
+    Raises StateError, also for a server that grants such a lock and holds none: there everybody would lead.
     """
+    made = SessionLead(session, workspace)
     try:
         with translated(place):
             row = session.execute(_TRY_SQL, (workspace,)).fetchone()
-    except (StateError, psycopg.Error):
-        session.close()
+            if row is None or not row[0]:
+                made.close()
+                return None
+            held = session.execute(_HELD_SQL, (workspace,)).fetchone()
+        if held is None or not held[0]:
+            raise StateUnreadable(
+                f"The server says that it granted the lead, and knows of no lock ({place}).",
+                "Use PostgreSQL itself, or a service whose advisory locks hold (docs/scale.md).",
+            )
+    except StateError:
+        made.close()
         raise
-    if row is None or not row[0]:
-        session.close()
-        return None
-    return SessionLead(session, workspace)
+    return made

@@ -108,11 +108,11 @@ def create_file(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Take the rights of group and others away from our own log, index and lock, which a copy may have given them.
+    """Take the rights of group and others away from our own log, index and locks, which a copy may have given them.
 
     The database itself is not mended: who could write to it may have done so (``place.refuse_shared``).
     """
-    for file in (Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}.lock")):
+    for file in (Path(f"{path}{end}") for end in ("-wal", "-shm", ".lock", ".leader")):
         if file.exists():
             found = file.stat()
             if found.st_mode & 0o077 and found.st_uid == os.geteuid():

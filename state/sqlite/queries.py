@@ -61,7 +61,12 @@ CURRENT_SQL = (
 # The condition is that of the partial index, to the letter; the newest attempt of an address comes last.
 OPEN_SQL = attempts_sql("phase IN ('SENDING', 'UNKNOWN') OR provisional")
 OWED_SQL = f"SELECT {names(OwedRecord)} FROM owed WHERE paid_at IS NULL ORDER BY owed_at, rowid"
-BOUGHT = "phase NOT IN ('PREPARED', 'REJECTED') AND NOT imported"
+# The plus keeps SQLite from walking the whole index of the addresses, only to have them in order.
+BOUGHT_SQL = (
+    f"SELECT {names(AttemptRecord)} FROM attempts"
+    " WHERE prepared_at >= ? AND phase NOT IN ('PREPARED', 'REJECTED') AND NOT imported"
+    " ORDER BY +address, number, attempt_id"
+)
 SPECS_SQL = f"SELECT {names(SpecRecord)} FROM specs"
 MARKS_SQL = f"SELECT {names(MarkRecord)} FROM marks"
 # The expression and the condition are those of the index, to the letter.

@@ -60,7 +60,8 @@ class Reading(ABC):
 
     def bought_since(self, at: str) -> list[AttemptRecord]:
         """By the index of when they were prepared."""
-        return self._attempts(f"prepared_at >= ? AND {queries.BOUGHT}", (at,))
+        with self._reading() as db:
+            return [queries.ATTEMPT(row) for row in db.execute(queries.BOUGHT_SQL, (at,))]
 
     def approvals(self) -> list[ApprovalRecord]:
         """In the order in which they were first given."""

@@ -45,13 +45,16 @@ def test_every_missing_folder_is_private(tmp_path: Path) -> None:
 def test_a_log_that_a_copy_opened_up_is_made_private_again(path: Path, opened: Opened) -> None:
     store = opened()
     store.commit([Put(instance())])
-    log, index, lock = (Path(f"{path}{end}") for end in ("-wal", "-shm", ".lock"))
+    beside = [Path(f"{path}{end}") for end in ("-wal", "-shm", ".lock", ".leader")]
+    led = store.lead()
+    assert led is not None
+    led.close()
     with store.lock("apply"):
         pass
-    for file in (log, index, lock):
+    for file in beside:
         file.chmod(0o666)
     opened()
-    assert [mode(log), mode(index), mode(lock)] == [0o600] * 3
+    assert list(map(mode, beside)) == [0o600] * 4
 
 
 def test_durable_settings(path: Path, opened: Opened) -> None:

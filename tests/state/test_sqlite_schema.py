@@ -19,7 +19,13 @@ from state.rows import columns, typed_columns
 from state.sqlite import connection, migrations
 from state.sqlite.connection import SCHEMA_VERSION
 from state.sqlite.migrations import MIGRATIONS
-from state.sqlite.queries import ADDRESSES_SQL, NEWEST_SQL, newest_attempts_sql, newest_events_sql
+from state.sqlite.queries import (
+    ADDRESSES_SQL,
+    BOUGHT_SQL,
+    NEWEST_SQL,
+    newest_attempts_sql,
+    newest_events_sql,
+)
 from state.sqlite.store import SqliteStore, open_sqlite
 from state.writes import Advance, Observe, Put
 from tests.state.samples import T1, URL, attempt, instance, script
@@ -186,6 +192,7 @@ def test_the_tables_defend_themselves_against_other_tools(path: Path, opened: Op
         ("SELECT * FROM attempts WHERE address = 'x' ORDER BY number", "attempts_address"),
         ("SELECT * FROM attempts WHERE run_id = 'x'", "attempts_run_id"),
         (NEWEST_SQL.replace("?", "9"), "attempts_newest"),
+        (BOUGHT_SQL.replace("?", "'2025'"), "attempts_prepared"),
         (newest_attempts_sql(chosen=True).replace("?1", "'[]'").replace("?2", "9"), "attempts_address"),
         (newest_events_sql(chosen=True).replace("?1", "'[]'").replace("?2", "9"), "events_address"),
         (newest_events_sql(chosen=True).replace("?1", "'[]'").replace("?2", "9"), "events_attempt"),

@@ -19,6 +19,7 @@ INSERT INTO reconciler.attempts (workspace, attempt_id, address, number, phase, 
 SELECT workspace, 'a-' || address || '-' || number, 'run.x' || address, number, 'ACCEPTED', repeat('d', 64), 0, '{{}}',
        '[]', 'spec', now()::text, 'r-' || workspace || '-' || address || '-' || number
 FROM reconciler.workspaces, generate_series(1, {ADDRESSES}) AS address, generate_series(1, {TIMES}) AS number;
+UPDATE reconciler.attempts SET prepared_at = '2099-01-01T00:00:00.000Z' WHERE number = {TIMES} AND address LIKE '%9';
 INSERT INTO reconciler.instances (workspace, address, attempt_id, lifecycle_json, recorded_at)
 SELECT workspace, address, attempt_id, '{{}}', prepared_at FROM reconciler.attempts WHERE number = {TIMES}
 """
@@ -53,6 +54,7 @@ def read(plan: dict[str, Any]) -> int:
         pytest.param(queries.ATTEMPTS_OF_RUNS_SQL, (1, RUNS), ASKED, id="by run"),
         pytest.param(queries.ATTEMPTS_OF_ADDRESSES_SQL, (1, ["run.x1", "run.x2"]), 2 * TIMES, id="by address"),
         pytest.param(queries.NEWEST_SQL, (1, 200), 200, id="newest"),
+        pytest.param(queries.BOUGHT_SQL, (1, "2098"), ADDRESSES // 10, id="bought since"),
         pytest.param(queries.NEWEST_ATTEMPTS_OF_SQL, (1, ["run.x1"], None), TIMES, id="history, attempts"),
         pytest.param(queries.NEWEST_EVENTS_OF_SQL, (1, ["run.x1"], 9), TIMES, id="history, events"),
         pytest.param(queries.ELSEWHERE_SQL, (1, RUNS), ASKED, id="elsewhere"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -122,3 +123,12 @@ def test_a_server_whose_advisory_locks_are_none(postgres: Server, name: str, mon
     with pytest.raises(StateUnreadable, match="knows of none"), store.lock("apply"):
         pytest.fail("locked")
     store.close()
+
+
+def test_a_server_whose_advisory_locks_are_none_gives_no_lead(
+    postgres: Server, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(open_postgres(postgres.url(name, user="team"), base_url=URL)) as store:
+        monkeypatch.setattr("state.postgres.lead._TRY_SQL", "SELECT true WHERE %s > 0")
+        with pytest.raises(StateUnreadable, match="knows of no lock"):
+            store.lead()
