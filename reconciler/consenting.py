@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from reconciler.clock import now
-from reconciler.model.address import nearest, spelled
-from reconciler.model.errors import UsageError
-from reconciler.project import Project
+from reconciler.config.environment import declared_environments
+from reconciler.config.variables import Given
+from reconciler.model.address import matching, nearest, spelled
+from reconciler.model.errors import ReconcilerError, UsageError
+from reconciler.project import Project, read_project
 from state.holder import describe
-from state.records import ApprovalRecord, EventRecord, SuspensionRecord
+from state.records import ApplyRecord, ApprovalRecord, EventRecord, Holder, SuspensionRecord
 from state.store import Store
-from state.writes import Put
+from state.writes import Put, Write
 
 EVERYTHING = ""  # the scope of a suspension
 
@@ -30,19 +33,21 @@ def approve(project: Project, digest: str, reason: str, seconds: float | None) -
     made = ApprovalRecord(digest, now(), me.user, me.host, reason or None, _until(seconds))
     with closing(project.open_state()) as store:
         words = f"{digest} is approved{_for(made.until)}{f': {reason}' if reason else ''}"
-        store.commit([Put(made), Put(_event("approved", words, made.user, made.host))])
+        store.commit([Put(made), *_told(me, made.at, "approved", words)])
     return made
 
 
 def revoke(project: Project, digest: str) -> ApprovalRecord:
     """Take an approval back. Raises UsageError where there is none, StateError."""
-    me = describe("approve")
+    me, at = describe("approve"), now()
     with closing(project.open_state()) as store:
         before = next((one for one in store.approvals() if one.digest == digest and one.revoked_at is None), None)
         if before is None:
-            raise UsageError(f"{digest} is not approved, so there is nothing to revoke.")
-        made = replace(before, revoked_at=now())
-        store.commit([Put(made), Put(_event("approval_revoked", f"{digest} is no longer approved", me.user, me.host))])
+            raise UsageError(
+                f"{digest} is not approved, so there is nothing to revoke. `reconciler approve --list` shows what is."
+            )
+        made = replace(before, revoked_at=at)
+        store.commit([Put(made), *_told(me, at, "approval_revoked", f"{digest} is no longer approved")])
     return made
 
 
@@ -56,7 +61,7 @@ def suspend(project: Project, scope: str, reason: str, seconds: float | None) ->
     made = SuspensionRecord(spelled(scope), now(), me.user, me.host, reason.strip(), _until(seconds))
     with closing(project.open_state()) as store:
         words = f"{_named(made.scope)} is suspended{_for(made.until)}: {made.reason}"
-        store.commit([Put(made), Put(_event("suspended", words, me.user, me.host))])
+        store.commit([Put(made), *_told(me, made.at, "suspended", words)])
     return made
 
 
@@ -75,9 +80,17 @@ def resume(project: Project, scope: str | None) -> list[SuspensionRecord]:
             listed = f" Suspended: {', '.join(_named(one.scope) for one in counting)}." if counting else ""
             raise UsageError(f"{_named(spelled(scope))} is not suspended.{nearest(scope, known)}{listed}")
         for one in ended:
-            words = f"{_named(one.scope)} is resumed"
-            store.commit([Put(one), Put(_event("resumed", words, me.user, me.host))])
+            store.commit([Put(one), *_told(me, at, "resumed", f"{_named(one.scope)} is resumed")])
     return ended
+
+
+def unmatched(project: Project, scopes: Collection[str]) -> list[str]:
+    """Those of these patterns that name nothing which is declared or recorded. Raises StateError."""
+    if not any(scopes):
+        return []
+    with closing(project.open_state()) as store:
+        known = {*store.snapshot().instances, *(instance.address for instance in project.desired.instances)}
+    return [scope for scope in scopes if scope and not matching(scope, known)]
 
 
 def suspended(records: Iterable[SuspensionRecord], at: str) -> list[SuspensionRecord]:
@@ -91,8 +104,53 @@ def approved(store: Store, at: str) -> list[ApprovalRecord]:
     return sorted(found, key=lambda one: one.at, reverse=True)
 
 
-def _event(kind: str, words: str, user: str, host: str) -> EventRecord:
-    return EventRecord(str(uuid.uuid4()), now(), kind, message=f"{words} (by {user}@{host})")
+def listed_approvals(project: Project) -> list[tuple[ApprovalRecord, bool]]:
+    """Every one, newest first, and whether it counts now; none where there is no state. Raises StateError."""
+    store = project.open_state_if_any()
+    if store is None:
+        return []
+    with closing(store):
+        found, counting = store.approvals(), {one.digest for one in approved(store, now())}
+    return sorted(((one, one.digest in counting) for one in found), key=lambda item: item[0].at, reverse=True)
+
+
+def listed_suspensions(project: Project) -> list[tuple[SuspensionRecord, bool]]:
+    """Likewise the suspensions."""
+    store = project.open_state_if_any()
+    if store is None:
+        return []
+    with closing(store):
+        found = store.suspensions()
+    counting = {one.scope for one in suspended(found, now())}
+    return sorted(((one, one.scope in counting) for one in found), key=lambda item: item[0].at, reverse=True)
+
+
+def each_environment(
+    root: Path, environ: Mapping[str, str], given: Given
+) -> Iterator[tuple[str, Project | ReconcilerError]]:
+    """The project in each environment that environments/*.toml declares, by name, or why it can't be read. Of several
+    that have one state, the first. Raises UsageError where none is declared.
+    """
+    names = declared_environments(root)
+    if not names:
+        raise UsageError("There is no environment: environments/*.toml would declare them. Leave the option out.")
+    met = set()
+    for name in names:
+        try:
+            project = read_project(root, environ, None, replace(given, environment=name), records_only=True)
+        except ReconcilerError as problem:
+            yield name, problem
+            continue
+        place = project.state_url, project.workspace
+        if place not in met:
+            met.add(place)
+            yield name, project
+
+
+def _told(me: Holder, at: str, kind: str, words: str) -> list[Write]:
+    """What the history tells: an event, and who did it."""
+    author = ApplyRecord(str(uuid.uuid4()), me.command, at, me.user, me.host)
+    return [Put(author), Put(EventRecord(str(uuid.uuid4()), at, kind, author.apply_id, message=words))]
 
 
 def _named(scope: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
@@ -27,7 +28,7 @@ def with_environment(loaded: Loaded, name: str) -> Loaded:
     path = loaded.root / FOLDER / f"{name}.toml"
     file = f"{FOLDER}/{name}.toml"
     if not path.exists() and not path.is_symlink():
-        there = sorted(found.stem for found in (loaded.root / FOLDER).glob("*.toml"))
+        there = declared_environments(loaded.root)
         raise ConfigurationError(
             [
                 Diagnostic(
@@ -43,3 +44,8 @@ def with_environment(loaded: Loaded, name: str) -> Loaded:
     if isinstance(read, Document):
         return replace(loaded, environment=read)
     return replace(loaded, diagnostics=(*loaded.diagnostics, read))
+
+
+def declared_environments(root: Path) -> list[str]:
+    """The names of those that have a file, sorted."""
+    return sorted(found.stem for found in (root / FOLDER).glob("*.toml"))

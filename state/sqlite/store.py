@@ -79,7 +79,10 @@ def open_sqlite(path: Path, *, base_url: str, create: bool = False, read_only: b
 
 
 def _missing(path: Path) -> StateMissing:
-    return StateMissing(f"There is no state database ({path}).", "Run `reconciler init`, or check the state's URL.")
+    return StateMissing(
+        f"There is no state database ({path}).",
+        "Run `reconciler apply` or `reconciler init --fresh` to make it, or check the state's URL.",
+    )
 
 
 def _bound(store: SqliteStore, base_url: str) -> SqliteStore:
