@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from sys import intern
 from typing import Final
 
 from reconciler.config.expand import Declaration
@@ -40,6 +41,7 @@ class Instances:
         self._values: Values | None = None
         self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}  # of the sent fields among some keys
         self._request = Request(())
+        self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._lifecycles: dict[tuple[tuple[str, object], ...], Lifecycle] = {}
 
     def of(self, declaration: Declaration, declared: Declared) -> Instance:
@@ -70,8 +72,13 @@ class Instances:
         asked: list[tuple[str, FieldValue]] = [] if spec_id is None else [("spec_id", spec_id.lower())]
         for name in order:
             value = values[name]
+            if type(value) is str:  # thousands of texts are alike
+                value = intern(value)
+            elif type(value) is list:
+                value = tuple(value)
+                value = self._lists.setdefault(value, value)
             if name != "spec_version" or value != "latest":
-                asked.append((name, tuple(value) if isinstance(value, list) else value))
+                asked.append((name, value))
         if legacy:
             asked = [pair for pair in asked if pair[0] not in LEGACY_EXPANSION] + list(LEGACY_EXPANSION.items())
         return Request(tuple(asked), rerun)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.config.load import Document
 from reconciler.config.positions import Path
@@ -44,14 +45,19 @@ class Declared(Struct, frozen=True):
 
     def layer(self, key: str) -> Layer | None:
         """The layer that decides a key. The three ways to name a spec are one choice: the strongest that makes it."""
-        keys = SPEC_KEYS if key in SPEC_KEYS else (key,)
-        deciding = next((layer for layer in self.layers if any(name in layer.table for name in keys)), None)
-        return deciding if deciding is not None and key in deciding.table else None
+        return deciding(self.layers, key)
 
     @property
     def home(self) -> Layer:
         """The table that is this instance's own, or its declaration's."""
         return next(layer for layer in self.layers if not layer.alone)
+
+
+def deciding(layers: Iterable[Layer], key: str) -> Layer | None:
+    """As ``Declared.layer``."""
+    keys = SPEC_KEYS if key in SPEC_KEYS else (key,)
+    found = next((layer for layer in layers if any(name in layer.table for name in keys)), None)
+    return found if found is not None and key in found.table else None
 
 
 def laid_over(below: Values, table: Mapping[str, Any]) -> Values:
@@ -71,3 +77,29 @@ def in_force(layers: Iterable[Layer]) -> Values:
     for layer in reversed(tuple(layers)):
         values = laid_over(values, layer.table) if values else layer.table
     return values
+
+
+class Emptied:
+    """Makes layers that know their keys, and no values: those of 100,000 instances are 100 MB, and are needed no more
+    once the instances are made.
+    """
+
+    def __init__(self) -> None:
+        self._documents: dict[int, Document] = {}
+        self._tables: dict[tuple[str, ...], Values] = {}
+        self._known: dict[int, Layer] = {}
+
+    def of(self, layers: Iterable[Layer]) -> tuple[Layer, ...]:
+        """The same layers, emptied. They must be kept alive until the last are made."""
+        return tuple([self._known.get(id(layer)) or self._emptied(layer) for layer in layers])
+
+    def _emptied(self, layer: Layer) -> Layer:
+        document = self._documents.get(id(layer.document))
+        if document is None:
+            document = self._documents[id(layer.document)] = replace(layer.document, table={})
+        keys = tuple(layer.table)
+        table = self._tables.get(keys)
+        if table is None:
+            table = self._tables[keys] = dict.fromkeys(keys)
+        made = self._known[id(layer)] = Layer(document, layer.path, table, layer.alone)
+        return made

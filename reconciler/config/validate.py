@@ -12,7 +12,7 @@ from reconciler.config.dependencies import Names, depended_on
 from reconciler.config.expand import Declaration, Expanded
 from reconciler.config.findings import Finding, error, to_diagnostics
 from reconciler.config.instances import Instances
-from reconciler.config.layers import Declared, Layer
+from reconciler.config.layers import Declared, Emptied, Layer, deciding
 from reconciler.config.load import Loaded
 from reconciler.config.positions import Lines, locate
 from reconciler.config.rules import Rules
@@ -30,15 +30,14 @@ class Desired(Struct, frozen=True):
     settings: Settings
     instances: tuple[Instance, ...]
     diagnostics: tuple[Diagnostic, ...]
-    declared: Mapping[str, Declared] = field(default_factory=dict)
+    layers: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict)  # by address, from the strongest; no values
     moved: tuple[MovedBlock, ...] = ()
     imports: tuple[ImportBlock, ...] = ()
     settings_known: bool = True  # no setting refers to a variable that has no value
 
     def where(self, address: str, key: str) -> Source | None:
         """The line of a value that an instance declares, or takes from defaults."""
-        declared = self.declared.get(address)
-        layer = declared.layer(key) if declared else None
+        layer = deciding(self.layers.get(address, ()), key)
         if layer is None:
             return None
         path = layer.place(key)
@@ -73,14 +72,17 @@ def validate(loaded: Loaded, expanded: Expanded) -> Desired:
         if checking.stopped:
             break
     diagnostics = ordered([*loaded.diagnostics, *to_diagnostics(findings)])
-    declared: dict[str, Declared] = {item.address: item for each in expanded.declarations for item in each.instances}
+    emptied = Emptied()
+    layers: dict[str, tuple[Layer, ...]] = {
+        item.address: emptied.of(item.layers) for each in expanded.declarations for item in each.instances
+    }
     known = not any(
         path[0] in SETTINGS_TABLES
         for document in (loaded.top, loaded.environment)
         if document
         for path in document.broken
     )
-    return Desired(settings, tuple(checking.instances), tuple(diagnostics), declared, moved, imports, known)
+    return Desired(settings, tuple(checking.instances), tuple(diagnostics), layers, moved, imports, known)
 
 
 class _Checking:

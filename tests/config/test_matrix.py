@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_what_is_valid_here_is_valid_in_the_schema(tmp_path: Path) -> None:
     text = SPECS + run("sweep", **SWEEP, matrix_include=[{"generation_model": OSS, "number_of_samples": 1}])
     found = desired(tmp_path, text)
     assert len(addresses(found)) == 11
-    TypeAdapter(DeclarationTable).validate_python(found.declared[found.instances[0].address].home.table)
+    TypeAdapter(DeclarationTable).validate_python(tomllib.loads(text)["run"]["sweep"])
 
 
 def test_keys_have_readable_values(tmp_path: Path) -> None:
