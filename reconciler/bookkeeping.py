@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterable
 
 from msgspec import Struct, field
@@ -26,6 +27,8 @@ from reconciler.project import Project
 from reconciler.wiring import Books, Tell, books, recorder
 from state.errors import StateLocked
 from state.records import UNTRACKED, AttemptRecord, Snapshot
+
+_SECOND_LIST_SECONDS = 5.0  # what is due later is left to the next command
 
 
 class Refreshed(Struct):
@@ -73,6 +76,10 @@ def _is_unread(attempt: AttemptRecord) -> bool:
 
 def _settled(settler: Settler) -> Iterable[str]:
     settled = settler.settle()
+    # That a submission came to nothing takes two lists: the second one is asked for at once, or it would never come.
+    if settler.due is not None and (left := settler.due - time.time()) <= _SECOND_LIST_SECONDS:
+        time.sleep(max(left, 0.0))
+        settled = settler.settle()
     for attempt_id, verdict in settled.verdicts.items():
         address = settled.attempts[attempt_id].address
         if attempt_id in settled.resubmitted:

@@ -34,12 +34,14 @@ class Submitter:
         self._effects: deque[Effect] = deque()
         self._failed = False
         self._done = False
+        self._stop_reason: Callable[[], str] = str  # none
 
     def run(self, stop_reason: Callable[[], str]) -> None:
         """Perform everything. ``stop_reason`` is asked regularly; a text ends new submissions. Raises what a commit
         raises, after everything in flight came to its end; the notes of further failures are added to the first one's.
         """
         workers = self._wave.pace.parallelism
+        self._stop_reason = stop_reason
         with ThreadPoolExecutor(workers, thread_name_prefix="submit") as pool:
             working = [pool.submit(self._work) for _ in range(workers)]
             try:
@@ -96,6 +98,8 @@ class Submitter:
         """
         with self._changed:
             if event is not None:
+                if reason := self._stop_reason():  # before anything follows from the event: it may be a purchase
+                    self._effects.extend(self._wave.handle(Stop(reason), time.monotonic()))
                 self._effects.extend(self._wave.handle(event, time.monotonic()))
                 if len(self._effects) != 1 or self._failed:  # none: the supervisor looks when to go on
                     self._changed.notify_all()

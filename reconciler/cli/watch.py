@@ -37,9 +37,8 @@ def watch(session: Session, ctx: click.Context, config: Path | None, once: bool,
 
     \b
     Examples:
-      reconciler watch
-      reconciler watch --config /etc/reconciler/watch.toml --json
       reconciler watch --once
+      reconciler watch --once --config /etc/reconciler/watch.toml --json
     """
     from reconciler.applying.interruption import Interruption
     from reconciler.cli.signals import stop_on_signals

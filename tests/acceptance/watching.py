@@ -86,6 +86,7 @@ class Watcher:
         self._project = project
         self._env = project.environment({"WATCH_TOKEN": TOKEN, **(env or {})})
         self._seen: list[Event] = []
+        self.everything: list[Event] = []
         self._changed = threading.Condition()
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -112,6 +113,7 @@ class Watcher:
                 event = {"type": "text", "@message": line}
             with self._changed:
                 self._seen.append(event)
+                self.everything.append(event)
                 self._changed.notify_all()
 
     def wait(self, kind: str, where: Callable[[Event], bool] = lambda event: True) -> Event:

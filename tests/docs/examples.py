@@ -225,6 +225,19 @@ def _reviewed(scene: Scene) -> None:
         scene.project.env |= forge.environment()
 
 
+def _followed(scene: Scene) -> None:
+    """A remote that the project's folder is pushed to, and a watch.toml that follows it."""
+    scene.declare()
+    root, remote = scene.project.root, scene.project.folder / "remote.git"
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    git(root, "add", "reconciler.toml")
+    git(root, "commit", "--quiet", "--message", "declare")
+    git(scene.project.folder, "clone", "--quiet", "--bare", str(root), str(remote))
+    for path in (root / "watch.toml", scene.project.folder / "elsewhere.toml"):
+        path.write_text(f'[source]\nurl = "{remote}"\n\n[http]\nlisten = ""\n')
+    scene.stands_for["/etc/reconciler/watch.toml"] = str(scene.project.folder / "elsewhere.toml")
+
+
 SCENES: Mapping[str, Callable[[Scene], None]] = {
     "reconciler init": _empty,
     "reconciler plan": _in_git,
@@ -233,6 +246,7 @@ SCENES: Mapping[str, Callable[[Scene], None]] = {
     "reconciler resolve": _one_unknown_one_absent,
     "reconciler download": _finished,
     "reconciler comment": _reviewed,
+    "reconciler watch": _followed,
     "reconciler state pull": _pulled,
     "reconciler state push": _pulled,
     "reconciler state restore": _backed_up,

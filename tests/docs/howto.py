@@ -43,7 +43,8 @@ def projects(page: Path) -> list[dict[str, str]]:
             name = block.text.partition("\n")[0].removeprefix("# ")
             if name == "reconciler.toml":
                 found.append({})
-            found[-1][name] = block.text
+            if name != "watch.toml":  # which belongs to no project
+                found[-1][name] = block.text
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import pytest
@@ -47,6 +46,7 @@ def spent(runs: int = 0, samples: int = 0, cost: float = 0.0, unpriced: int = 0)
 
 
 APPROVED = Moment(approved=True)
+APPROVED_AND_SPENT = Moment(spent=Spent(10), approved=True)
 CASES: dict[str, Case] = {
     "within everything": Case(None),
     "a mode that only reports": Case(Hold.REPORT, "report", mode=Mode.REPORT),
@@ -75,9 +75,7 @@ CASES: dict[str, Case] = {
     "an advisory limit": Case(None, plan=limited(Level.ADVISORY)),
     "runs up to the cap": Case(None, caps=Caps(runs=10), moment=spent(runs=9)),
     "runs over the cap": Case(Hold.CAP, "10 runs were bought in 24 h", caps=Caps(runs=10), moment=spent(runs=10)),
-    "over the cap, though approved": Case(
-        Hold.CAP, caps=Caps(runs=10), moment=dataclasses.replace(spent(runs=10), approved=True)
-    ),
+    "over the cap, though approved": Case(Hold.CAP, caps=Caps(runs=10), moment=APPROVED_AND_SPENT),
     "a plan that never fits": Case(Hold.CAP, "this plan alone is too large", caps=Caps(runs=0)),
     "samples up to the cap": Case(None, caps=Caps(samples=BUYS.samples)),
     "samples over the cap": Case(Hold.CAP, "samples", caps=Caps(samples=BUYS.samples), moment=spent(samples=1)),
