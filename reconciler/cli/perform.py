@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan
     from reconciler.pipeline.plan import PlanOptions
 
+_OVERTAKEN = 3  # times that a reviewed plan is made again because others were quicker
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -109,6 +110,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
     from reconciler.cli.deciding import ask
     from reconciler.cli.exits import code_of, standing_code
     from reconciler.cli.signals import stop_on_signals
+    from reconciler.model.errors import PlanOutdated
     from reconciler.model.events import Told
     from reconciler.pipeline.apply import (
         ApplyOptions,
@@ -116,6 +118,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         await_lock,
         expect,
         has_unsettled,
+        is_overtaken,
         refuse_environment,
         refuse_errors,
         refuse_limits,
@@ -128,6 +131,7 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
     _telling(session, how.as_json, Interruption())  # what fails from here on is told in its way
     project = open_project(session, records_only=planfile is not None and not how.expected)
     asking = session.interactive and not how.auto_approve and not how.as_json
+    overtaken = 0
     while True:
         interruption = Interruption()
         telling = _telling(session, how.as_json, interruption)
@@ -139,7 +143,13 @@ def perform(session: Session, planfile: Path | None, planning: PlanOptions, how:
         made = with_overrides(project, made, how.overrides)
         telling.plan(as_saved(made) if made is saved else made)
         if how.expected:
-            made = with_overrides(project, expect(project, made, how.expected, saved), how.overrides)
+            try:
+                made = with_overrides(project, expect(project, made, how.expected, saved), how.overrides)
+            except PlanOutdated:
+                if overtaken >= _OVERTAKEN or not is_overtaken(project, made):
+                    raise
+                overtaken += 1
+                continue  # another job with the same digest was quicker: what it left is planned again
         elif asking and not saved and ask(session, project, [(u.address, u.outlook) for u in made.unmet if u.outlook]):
             continue  # what was decided changes the plan
         refuse_errors(made)

@@ -197,6 +197,18 @@ def expect(project: Project, fresh: Plan, digest: str, reviewed: Plan | None) ->
     return expected(fresh, Approval(digest, reviewed, begun, before.limits, before.done))
 
 
+def is_overtaken(project: Project, made: Plan) -> bool:
+    """Whether the state has moved on since the plan was made: another apply may have done what it foresees."""
+    store = project.open_state_if_any()
+    if store is None:
+        return False
+    try:
+        meta = store.meta()
+    finally:
+        store.close()
+    return (meta.lineage, meta.serial) != (made.lineage, made.serial)
+
+
 def has_unsettled(project: Project) -> bool:
     """Whether submissions have to be settled, or runs to be recorded that were rescued, or that came to rest while
     nobody looked, whatever the plan says.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from reconciler.model.plan import Plan
 from reconciler.planning.planfile import read_plan, write_plan
 from tests.acceptance.project import Done, Project, run, said
 from tests.service import FakeService, answers
+from tests.service.server import Reply, Request
 
 OTHER = f"sha256:{'0' * 64}"
 LIMITS = '\n[limits]\nmax_new_runs = {{ value = {value}, level = "{level}" }}\n'
@@ -295,6 +297,27 @@ def test_jobs_at_the_same_time_do_it_once_and_none_complains(project: Project, s
     told = [(job.communicate(), job.returncode) for job in jobs]
     assert [code for _, code in told] == [0, 0, 0], told
     assert samples(service) == [10, 11]
+
+
+def test_a_job_that_another_overtakes_while_it_plans(
+    project: Project, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.declare(run("z", 9))
+    project.apply()
+    project.declare(run("z", 9), run("a"), run("b", 11))
+    digest = reviewed(project)
+    respond, overtaken = service.respond, threading.Event()
+
+    def overtaking(request: Request) -> Reply:
+        if request.method == "GET" and not overtaken.is_set():
+            overtaken.set()
+            expect(project, 0, digest, "--no-refresh", "--no-wait")
+        return respond(request)
+
+    monkeypatch.setattr(service, "respond", overtaking)
+    assert "No changes. 3 runs are as declared." in expect(project, 0, digest).stdout
+    assert overtaken.is_set()
+    assert samples(service) == [9, 10, 11]
 
 
 def test_what_was_not_reviewed_may_be_left_out(project: Project, service: FakeService) -> None:
