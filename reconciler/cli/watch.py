@@ -25,7 +25,7 @@ _CONFIG: Final = "watch.toml"
     metavar="FILE",
     help="How to work.  [default: watch.toml]",
 )
-@click.option("--once", is_flag=True, help="One pass, then leave: for cron.")
+@click.option("--once", is_flag=True, help="One pass, then leave: for cron. Exit code 1 if something failed.")
 @click.option("--json", "as_json", is_flag=True, help="What happens as JSON, one object a line.")
 @click.pass_context
 @pass_session
@@ -54,10 +54,11 @@ def watch(session: Session, ctx: click.Context, config: Path | None, once: bool,
     log = _log(session, as_json)
     with (
         stop_on_signals(interruption),
-        Assembly(settings, session.root, os.environ, interruption, log) as assembly,
+        Assembly(settings, session.root, os.environ, interruption, log, listen=not once) as assembly,
     ):
         assembly.controller.run(once=once)
-    ctx.exit(130 if interruption.reason == "SIGINT" else 0)
+    failed = once and assembly.controller.status.troubles
+    ctx.exit(130 if interruption.reason == "SIGINT" else 1 if failed else 0)
 
 
 def _log(session: Session, as_json: bool) -> Observer:

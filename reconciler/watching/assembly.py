@@ -33,7 +33,14 @@ class Assembly:
     """Enter it to have HTTP and webhooks at work; ``controller.run`` is the loop."""
 
     def __init__(
-        self, settings: Settings, folder: Path, environ: Mapping[str, str], interruption: Interruption, log: Observer
+        self,
+        settings: Settings,
+        folder: Path,
+        environ: Mapping[str, str],
+        interruption: Interruption,
+        log: Observer,
+        *,
+        listen: bool = True,
     ) -> None:
         work = (folder / WORK_FOLDER).resolve()
         work.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -56,7 +63,7 @@ class Assembly:
         self._log = log
         self._announcer = announcer
         self._server = None
-        if settings.listen is not None:
+        if listen and settings.listen is not None:
             commands = Commands(self.controller, following)
             self._server = Server(
                 settings.listen, lambda: self.controller.status, self.controller.alive, metrics, commands,

@@ -83,8 +83,28 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run came to rest. ``status``: "GONE" for one that the service does not have any more."""
+
+    address: str
+    run_id: str
+    status: str
+    samples_completed: int | None = None
+    total_cost: float | None = None  # US dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """Runs that worked when they were last looked at rest now."""
+
+    endings: tuple[Ending, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
-    """A pass ended. ``outcome``: "unchanged" | "held" | "applied" | "failed"; ``seconds`` it took."""
+    """A pass ended. ``outcome``: "unchanged" | "held" | "applied" | "failed" | "standby" (another replica leads);
+    ``seconds`` it took.
+    """
 
     outcome: str
     seconds: float
@@ -97,5 +117,5 @@ class Worked:
     event: Event
 
 
-Happening = Listening | Led | Followed | Refused | Stumbled | Recovered | Waits | Applied | Passed | Worked
+Happening = Listening | Led | Followed | Refused | Stumbled | Recovered | Waits | Applied | Rested | Passed | Worked
 Observer = Callable[[Happening], None]  # quick, and raises nothing

@@ -32,7 +32,7 @@ from reconciler.watching.happenings import (
     Waits,
 )
 from reconciler.watching.place import Place, RemoteError
-from reconciler.watching.reconcile import Outcome, Rules, known_of, reconcile
+from reconciler.watching.reconcile import Known, Outcome, Rules, known_of, reconcile, rested, settle
 from reconciler.watching.remote import SourceRefused
 from reconciler.watching.status import Held, Mode, Part, Status, Trouble
 from state.errors import StateError
@@ -63,6 +63,7 @@ class Controller:
         self._backoff = Backoff(pace)
         self._lead_of: Lead | None = None
         self._said: tuple[str, Held] | None = None
+        self._known: Known | None = None  # while this replica leads
         self._wanted = threading.Event()
         self._handled: str | None = None  # the commit that was taken, or refused
         self._beat = time.monotonic()
@@ -111,7 +112,8 @@ class Controller:
             commit = self._following.newest()
             if commit != self._handled:
                 if commit != self.status.seen:
-                    self._tell(Followed(commit, self.status.seen or self.status.revision))
+                    before = self.status.seen or self.status.revision
+                    self._tell(Followed(commit, None if before == commit else before))
                     self._backoff.reset()
                     self._set(seen=commit)
                 self._take(commit)
@@ -163,6 +165,7 @@ class Controller:
         if self._lead_of is not None:
             self._lead_of.close()
             self._lead_of = None
+            self._known = None
             self._set(leader=False, planned=None, held=None)
             self._tell(Led(False))
 
@@ -172,13 +175,13 @@ class Controller:
         if not all(self._backoff.may(part, at) for part in (Part.STATE, Part.SERVICE, Part.SOURCE)):
             return None
         try:
-            known = known_of(project, self._rules.caps)
-            self._set(runs=known.runs, spent=known.spent, suspended=known.suspended)
+            if self._rules.mode is not Mode.REPORT:
+                settle(project, self._observe)
+            known = self._know(project)
             revision = Revision(self.status.revision, False, None, self._place.folder)
             outcome = reconcile(project, revision, self._rules, known, self._interruption, self._observe)
             if outcome.kind == "applied":
-                known = known_of(project, self._rules.caps)
-                self._set(runs=known.runs, spent=known.spent)
+                self._know(project)
         except StateError as problem:
             self._failed(Part.STATE, problem)
             return None
@@ -200,6 +203,14 @@ class Controller:
         else:
             self._worked(Part.SERVICE)
         return outcome
+
+    def _know(self, project: Project) -> Known:
+        """Read what the state says; that runs came to rest is told."""
+        before, self._known = self._known, known_of(project, self._rules.caps)
+        self._set(runs=self._known.runs, spent=self._known.spent, suspended=self._known.suspended)
+        if before is not None and (ended := rested(before, self._known)) is not None:
+            self._tell(ended)
+        return self._known
 
     def _observe(self, happened: Happening) -> None:
         """What a look tells; that a plan waits, once for each plan and reason."""

@@ -18,7 +18,7 @@ from reconciler.watching.consent import Caps
 from reconciler.watching.happenings import Applied, Followed, Happening, Passed, Refused, Stumbled
 from reconciler.watching.status import Hold, Part, Status
 
-OUTCOMES: Final = ("unchanged", "held", "applied", "failed")
+OUTCOMES: Final = ("unchanged", "held", "applied", "failed", "standby")
 CLASSES: Final = ("ServiceUnreachable", "ServiceRefused", "AccountMismatch", "ServiceError", "rejected", "other")
 _SECONDS: Final = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0)
 

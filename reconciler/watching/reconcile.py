@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.applying.interruption import Interruption
@@ -13,18 +13,20 @@ from reconciler.bookkeeping import refresh_state
 from reconciler.clock import now
 from reconciler.consenting import approved, suspended
 from reconciler.model.address import matching
-from reconciler.model.changes import Kind
+from reconciler.model.changes import Action, Kind
 from reconciler.model.errors import LimitExceeded, PlanError, PlanOutdated
 from reconciler.model.events import Event, Report, Told
 from reconciler.model.plan import Plan, Revision
+from reconciler.model.run import is_final
 from reconciler.pipeline.apply import ApplyOptions, apply_plan, expect, has_unsettled
 from reconciler.pipeline.plan import PlanOptions, make_plan
 from reconciler.planning.estimate import CONSIDERED, estimator
 from reconciler.project import Project
 from reconciler.watching.consent import Caps, Moment, consent
-from reconciler.watching.happenings import Applied, Observer, Waits, Worked
+from reconciler.watching.happenings import Applied, Ending, Observer, Rested, Waits, Worked
 from reconciler.watching.spending import spending
 from reconciler.watching.status import NOTHING_SPENT, Held, Hold, Mode, Planned, Spent, Suspended
+from reconciler.watching.words import SHOWN
 from state.errors import StateLocked
 from state.records import ApprovalRecord, AttemptRecord, SuspensionRecord
 
@@ -64,6 +66,7 @@ class Known:
     suspended: tuple[Suspended, ...]
     approvals: tuple[ApprovalRecord, ...]  # that count now, newest first
     addresses: frozenset[str]
+    current: Mapping[str, AttemptRecord] = field(default_factory=dict)  # by address
 
     @property
     def everything(self) -> Suspended | None:
@@ -87,7 +90,36 @@ def known_of(project: Project, caps: Caps) -> Known:
             tuple(map(_suspended, suspended(store.suspensions(), at))),
             tuple(approved(store, at)[:_APPROVALS]),
             frozenset(snapshot.instances),
+            snapshot.current,
         )
+
+
+def settle(project: Project, tell: Observer) -> None:
+    """Record how runs stand, and what became of submissions that are not certain, where there are such. Errors:
+    AccountMismatch, StateError, ServiceError, SecretError.
+    """
+
+    def told(text: str) -> None:
+        tell(Worked(Told(text)))
+
+    if has_unsettled(project):
+        for line in refresh_state(project, told).told:
+            told(line)
+
+
+def rested(before: Known, after: Known) -> Rested | None:
+    """Which current runs came to rest between two looks; None: none did."""
+    endings = []
+    for address, was in before.current.items():
+        now_is = after.current.get(address)
+        if now_is is None or now_is.run_id != was.run_id or was.run_id is None or _rests(was) or not _rests(now_is):
+            continue
+        endings.append(Ending(address, was.run_id, _standing(now_is), now_is.samples_completed, now_is.total_cost))
+    return Rested(tuple(endings)) if endings else None
+
+
+def _rests(attempt: AttemptRecord) -> bool:
+    return bool(attempt.gone_at) or is_final(attempt.status)
 
 
 def reconcile(
@@ -103,9 +135,6 @@ def reconcile(
     def event(happened: Event) -> None:
         tell(Worked(happened))
 
-    if rules.mode is not Mode.REPORT and has_unsettled(project):
-        for line in refresh_state(project, lambda text: event(Told(text))).told:
-            event(Told(line))
     declared = [instance.address for instance in project.desired.instances]
     scopes = [item.scope for item in known.suspended if item.scope]
     exclude = tuple(scope for scope in scopes if matching(scope, {*known.addresses, *declared}))
@@ -140,7 +169,8 @@ def reconcile(
         return Outcome("held", planned, Held(Hold.LOCKED, str(problem)))
     tell(_applied(plan, report, revision, approval))
     rejected = tuple(f"{one.address}: {one.message}" for one in report.troubles("rejected", "error"))
-    return Outcome("applied", planned, None, (*rejected, *([report.stopped] if report.stopped else ())))
+    left = planned if report.failures or report.stopped else _nothing_left(planned)
+    return Outcome("applied", left, None, (*rejected, *([report.stopped] if report.stopped else ())))
 
 
 def _approved(project: Project, made: Plan, approvals: Sequence[ApprovalRecord]) -> tuple[Plan, ApprovalRecord | None]:
@@ -163,10 +193,22 @@ def _standing(attempt: AttemptRecord) -> str:
     return "GONE" if attempt.gone_at else attempt.status or "UNKNOWN"
 
 
+def _nothing_left(planned: Planned) -> Planned:
+    return replace(planned, actions=dict.fromkeys(planned.actions, 0), lines=(), samples=0, cost=0.0)
+
+
+def _line(action: Action) -> str:
+    bought = f": {action.after.samples:,} samples" if action.buys and action.after else ""
+    return f"{action.kind} {action.address}{bought}"
+
+
 def _planned(plan: Plan) -> Planned:
     counts = {kind.value: count for kind, count in plan.counts().items()}
+    lines = tuple(map(_line, plan.actions[:SHOWN]))
     cost = plan.cost.usd if plan.cost else None if any(action.buys for action in plan.actions) else 0.0
-    return Planned(plan.digest, counts, plan.samples, cost, len(plan.unmet), len(plan.drift), len(plan.unchanged))
+    return Planned(
+        plan.digest, counts, lines, plan.samples, cost, len(plan.unmet), len(plan.drift), len(plan.unchanged)
+    )
 
 
 def _applied(plan: Plan, report: Report, revision: Revision, approval: ApprovalRecord | None) -> Applied:

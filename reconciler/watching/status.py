@@ -62,6 +62,7 @@ class Planned:
 
     digest: str
     actions: Mapping[str, int]
+    lines: tuple[str, ...] = ()  # what is done, "create run.a: 40 samples", of the first ones
     samples: int = 0
     cost: float | None = None
     unmet: int = 0

@@ -36,7 +36,7 @@ from reconciler.watching.happenings import (
 from reconciler.watching.status import Part
 from reconciler.watching.words import lines_of
 
-KINDS: Final = ("led", "followed", "refused", "stumbled", "recovered", "waits", "applied")
+KINDS: Final = ("led", "followed", "refused", "stumbled", "recovered", "waits", "applied", "rested")
 _QUEUE = 100  # messages; then the oldest goes
 _REMEMBERED = 1_000  # what was told once and is not told again
 _TEXT = 3_000  # characters of a chat's message

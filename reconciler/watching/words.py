@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from reconciler.model.changes import Kind
 from reconciler.model.money import dollars
+from reconciler.model.run import RunStatus
 from reconciler.views.apply_text import PlainLines
 from reconciler.views.events_json import event_json
 from reconciler.views.paint import one_line
 from reconciler.watching.happenings import (
     Applied,
+    Ending,
     Followed,
     Happening,
     Led,
@@ -20,6 +23,7 @@ from reconciler.watching.happenings import (
     Passed,
     Recovered,
     Refused,
+    Rested,
     Stumbled,
     Waits,
     Worked,
@@ -27,7 +31,7 @@ from reconciler.watching.happenings import (
 from reconciler.watching.status import Part, Planned
 
 _COMMIT = 12  # characters that tell one from another
-_SHOWN = 10
+SHOWN: Final = 10  # lines of a list
 _PARTS: Mapping[Part, str] = {
     Part.GIT: "the remote",
     Part.SOURCE: "the project",
@@ -51,13 +55,8 @@ def lines_of(happened: Happening, plain: PlainLines | None = None) -> list[str]:
             return [f"The branch went from {(happened.before or '')[:_COMMIT]} to {happened.commit[:_COMMIT]}."]
         case Refused():
             stays = f"{happened.stays[:_COMMIT]} stays" if happened.stays else "there is no earlier one that could stay"
-            more = len(happened.problems) - _SHOWN
-            shown = [f"  {one}" for one in happened.problems[:_SHOWN]]
-            return [
-                f"Revision {happened.commit[:_COMMIT]} is not taken; {stays}:",
-                *shown,
-                *([f"  … and {more:,} more"] if more > 0 else []),
-            ]
+            refused = f"Revision {happened.commit[:_COMMIT]} is not taken; {stays}:"
+            return [refused, *_listed(happened.problems, len(happened.problems))]
         case Stumbled():
             times = "" if happened.failures == 1 else f" ({happened.failures:,} times in a row)"
             again = f"Again in {happened.again:,.0f} s."
@@ -65,7 +64,10 @@ def lines_of(happened: Happening, plain: PlainLines | None = None) -> list[str]:
         case Recovered():
             return [f"{_PARTS[happened.part].capitalize()} works again."]
         case Waits():
-            return [f"{planned_words(happened.planned)}. It waits: {happened.held.message}"]
+            waits = f"{planned_words(happened.planned)}. It waits: {happened.held.message}"
+            return [waits, *_listed(happened.planned.lines, sum(happened.planned.actions.values()))]
+        case Rested():
+            return list(_rested(happened))
         case Applied():
             return list(_applied(happened))
         case Worked():
@@ -83,13 +85,35 @@ def planned_words(planned: Planned) -> str:
     return f"Plan {planned.digest}: {', '.join(counts) or 'no changes'}{bought}"
 
 
+def _listed(lines: Sequence[str], count: int) -> Iterator[str]:
+    """The first of ``count`` lines, indented, and how many more there are."""
+    shown = lines[:SHOWN]
+    yield from (f"  {line}" for line in shown)
+    if count > len(shown):
+        yield f"  … and {count - len(shown):,} more"
+
+
+def _rested(happened: Rested) -> Iterator[str]:
+    endings = sorted(happened.endings, key=lambda ending: ending.status == RunStatus.SUCCEEDED)  # bad news first
+    counts = Counter(ending.status for ending in endings)
+    told = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+    yield f"{len(endings):,} run{' rests' if len(endings) == 1 else 's rest'}: {told}."
+    yield from _listed([_ending(ending) for ending in endings], len(endings))
+
+
+def _ending(ending: Ending) -> str:
+    samples = "" if ending.samples_completed is None else f", {ending.samples_completed:,} samples"
+    cost = "" if ending.total_cost is None else f", {dollars(ending.total_cost)}"
+    return f"{ending.address}: {ending.status}{samples}{cost}, run {ending.run_id}"
+
+
 def _applied(happened: Applied) -> list[str]:
     done = [f"{count:,} {kind}" for kind, count in happened.done.items() if count]
     by = f", approved by {happened.approved_by}" if happened.approved_by else ""
     where = happened.commit[:_COMMIT]
     return [
         f"Applied {happened.digest} of {where}{by}: {', '.join(done) or 'nothing was done'}.",
-        *(f"  {line}" for line in happened.failures[:_SHOWN]),
+        *_listed(happened.failures, len(happened.failures)),
     ]
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.acceptance.project import Project, run
-from tests.acceptance.watching import Repository, Watcher
+from tests.acceptance.watching import TOKEN, Repository, Watcher
 from tests.service import FakeService
 
 
@@ -87,6 +87,39 @@ def test_a_broken_file_keeps_the_last_good_revision(
     assert watcher.pass_()["outcome"] == "applied"
     assert watcher.get("status").json()["troubles"] == {}
     assert len(service.creates) == 2
+
+
+def test_runs_that_come_to_rest_are_told(project: Project, repository: Repository, service: FakeService) -> None:
+    service.polls = None
+    repository.push(run("a", 10), run("b", 20))
+    watcher = Watcher(project, repository).start()
+    watcher.wait("watch_passed")
+    assert watcher.get("status").json()["planned"]["actions"]["create"] == 0  # what was applied pends no more
+    service.finish(service.run_of(10).id, "FAILED")
+    watcher.post("reconcile")
+    rested = watcher.wait("watch_rested")
+    assert [(one["address"], one["status"]) for one in rested["endings"]] == [("run.a", "FAILED")]
+    watcher.wait("watch_passed")
+    service.finish(service.run_of(20).id)
+    watcher.post("reconcile")
+    assert [one["address"] for one in watcher.wait("watch_rested")["endings"]] == ["run.b"]
+    watcher.end()
+
+
+def test_a_single_pass_listens_nowhere_and_its_exit_code_says_what_failed(
+    project: Project, repository: Repository, service: FakeService
+) -> None:
+    repository.push(run("a", 10))
+    watcher = Watcher(project, repository, mode="report").start()
+    watcher.wait("watch_passed")
+    settings = watcher.folder / "watch.toml"
+    settings.write_text(settings.read_text().replace("127.0.0.1:0", watcher.url.removeprefix("http://")))
+    project.root = watcher.folder
+    env = {"WATCH_TOKEN": TOKEN}
+    assert "create run.a: 10 samples" in project.expect(0, "watch", "--once", env=env).stdout  # the port is taken
+    repository.push_text("[run.b\n")
+    assert "reconciler.toml:1:7" in project.expect(1, "watch", "--once", env=env).stdout
+    assert service.creates == []
 
 
 def test_a_report_buys_nothing(project: Project, repository: Repository, service: FakeService) -> None:
