@@ -118,6 +118,8 @@ class Announcer:
             case Waits(planned=planned, held=held):
                 return self._once(("waits", planned.digest, held.why))
             case Led(leader=leader):
+                if not leader:
+                    self._failing.discard(Part.SERVICE)  # who does not lead does not ask it
                 return self._changed(kind, leader)
             case Followed(commit=commit):
                 return self._changed(kind, commit)
