@@ -3,9 +3,10 @@
     python -m tests.campaign.controller [--minutes 60] [--speed 30] [--json FILE]
 
 Everything is real: git over HTTP, a service over HTTP, PostgreSQL, and ``reconciler watch`` as a process of which only
-the pace is changed. During each fault a commit is pushed that declares one more run. Afterwards nobody does anything: it
-must be ready again within the longest wait that its back-off allows, have bought what was pushed once, and have made no
-more passes, requests, git processes and sessions than its back-off allows. Its memory, threads, files and children stay.
+the pace is changed. During each fault a commit is pushed that declares one more run. Afterwards nobody does anything:
+it must be ready again within the longest wait that its back-off allows, have bought what was pushed once, and have made
+no more passes, requests, git processes and sessions than its back-off allows. What it holds, of memory, threads, files
+and children, does not grow.
 """
 
 from __future__ import annotations
