@@ -17,6 +17,7 @@ from prometheus_client.exposition import choose_encoder
 
 from reconciler.config.settings import seconds
 from reconciler.model.errors import ReconcilerError, UsageError
+from reconciler.watching.connections import MOST_WAITING, Connection
 from reconciler.watching.metrics import Metrics
 from reconciler.watching.status import READY_PARTS, Part, Status
 from state.errors import StateError
@@ -94,7 +95,7 @@ class Server:
             uvicorn.Config(
                 self._app,
                 loop="asyncio",
-                http="h11",
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -102,7 +103,7 @@ class Server:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=64,
+                limit_concurrency=2 * MOST_WAITING,
                 timeout_keep_alive=5,
                 timeout_graceful_shutdown=1,
                 h11_max_incomplete_event_size=_MOST_BYTES,

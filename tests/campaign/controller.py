@@ -38,7 +38,8 @@ from tests.watching.hosting import Host
 HOLD = 150.0  # seconds that a fault lasts, before they are compressed
 FIRST = 100  # samples of the first run; each next one has one more
 _SLACK = 8.0  # seconds, real ones: a call that hangs is given up, a server starts, a machine is slow
-_REQUESTS, _SESSIONS, _PROCESSES = 16, 8, 7  # that a single pass makes at most
+_REQUESTS, _SESSIONS = 8, 6  # of a single pass at most
+_PROCESSES = 14  # beside one for each pass: two revisions are fetched
 _GROWTH = 6_000_000  # bytes
 _ENV = {"RECONCILER_SETTLE_SECONDS": "0.1", "RECONCILER_DEAD_SECONDS": "0.5"}
 _GIT = '#!/bin/sh\necho "$$" >> {counted}\nPATH={path} exec git "$@"\n'
@@ -80,7 +81,7 @@ def allowed(pace: Pace, seconds: float, parts: int) -> Counted:
     commit, which begins every wait anew.
     """
     passes = math.ceil(seconds / (pace.interval * (1 - pace.jitter))) + 2 * parts * tries(pace, seconds / 2) + 2
-    return Counted(passes, _REQUESTS * passes, _PROCESSES + 2 * passes, _SESSIONS * passes)
+    return Counted(passes, _REQUESTS * passes, _PROCESSES + passes, _SESSIONS * passes)
 
 
 class Hour:
