@@ -201,7 +201,8 @@ class _Post:
                     return
                 body = self._queue.popleft()
             if not self._delivered(body):
-                self.dropped += 1
+                with self._filled:
+                    self.dropped += 1
                 _log.warning("a webhook's message was given up")
 
     def _delivered(self, body: bytes) -> bool:

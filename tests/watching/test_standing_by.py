@@ -81,5 +81,9 @@ def test_a_leader_that_is_relieved_while_the_service_fails(
     for line in ("leader 0.0", 'runs{status="PENDING"} 0.0', "window_spent_runs 0.0", "drift 0.0", "suspended 0.0"):
         assert f"\nreconciler_{line}\n" in said
     assert 'consecutive_failures{part="service"} 0.0' in said
+    leading = generate_latest(Metrics(lambda: second.status).registry).decode()
+    for line in ("leader 1.0", 'runs{status="PROCESSING"} 1.0', "window_spent_runs 1.0"):
+        assert f"\nreconciler_{line}\n" in leading
+    assert not any(name in leading for name in ("run.a", *service.run_ids))
     for one in (first, second):
         one._resign()
