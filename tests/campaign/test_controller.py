@@ -25,7 +25,7 @@ def test_it_recovers_without_a_hand_and_never_hurries(tmp_path: Path, own_server
 
 def test_without_its_back_off_it_would_be_found(tmp_path: Path, own_server: Server) -> None:
     fault = BY_NAME["remote: no such repository"]
-    figures = hour(tmp_path, PostgresStates(own_server), [fault], speed=40, eager=True)
+    figures = hour(tmp_path, PostgresStates(own_server), [fault], speed=20, eager=True)
     assert any(" passes, of at most " in text for text in figures.violations)
 
 
