@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from reconciler.dataframer.client import Client
 
 
+_FOLLOWED_PATIENCE = 5.0  # seconds between two tries of a read
+
+
 class Project(Struct, frozen=True):
     """A validated project, and how to reach its state and its service."""
 
@@ -89,8 +92,11 @@ class Project(Struct, frozen=True):
     def connect(self) -> Client:
         """A client of the service. Raises SecretError for a missing key."""
         from reconciler.dataframer.connect import connect  # with httpx, 0.1 s: offline nobody waits for it
+        from reconciler.dataframer.outcomes import MAX_WAIT_SECONDS
 
-        return connect(self.settings.base_url, self.root, lambda: self.secret(self.settings.api_key))
+        # The controller waits between its looks, where it can be stopped and goes on with the rest.
+        patience = _FOLLOWED_PATIENCE if self.followed else MAX_WAIT_SECONDS
+        return connect(self.settings.base_url, self.root, lambda: self.secret(self.settings.api_key), patience)
 
 
 def check_project(root: Path, environ: Mapping[str, str] | None = None, given: Given | None = None) -> Desired:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from reconciler.dataframer import wirelog
 from reconciler.dataframer.advice import with_advice
-from reconciler.dataframer.outcomes import Answer, NoAnswer, Outcome, Reply, judge_create, retry_after
+from reconciler.dataframer.outcomes import MAX_WAIT_SECONDS, Answer, NoAnswer, Outcome, Reply, judge_create, retry_after
 from reconciler.dataframer.parse import parse_json, parse_run, parse_spec, service_words, usable_id
 from reconciler.dataframer.storage import Link, Storage
 from reconciler.dataframer.transport import Transport
@@ -85,7 +85,9 @@ def _cut(body: bytes) -> list[Any]:
 
 
 class Client:
-    """The Dataframer API over a transport. Errors: ServiceRefused, ServiceUnreachable."""
+    """The Dataframer API over a transport. Errors: ServiceRefused, ServiceUnreachable. ``patience``: seconds that a
+    read waits at most before it is tried again; a service that asks for more is told of.
+    """
 
     def __init__(
         self,
@@ -93,11 +95,13 @@ class Client:
         sleep: Callable[[float], object] = time.sleep,
         closing: Callable[[], None] = lambda: None,
         storage: Storage | None = None,
+        patience: float = MAX_WAIT_SECONDS,
     ) -> None:
         self.storage = storage or Storage()  # what signed links lead to
         self._transport = transport
         self._sleep = sleep
         self._closing = closing
+        self._patience = patience
 
     def create_run(
         self, body: dict[str, Any], seconds: float, before_first_byte: Callable[[], None] | None = None
@@ -206,7 +210,7 @@ class Client:
         answer = self._try("GET", path, most_bytes, query)
         if 200 <= answer.status < 300 or (answer.status == 404 and missing_ok):
             return answer
-        raise ServiceRefused(answer.status, _refusal("GET", path, answer))
+        raise ServiceRefused(answer.status, _refusal("GET", path, answer), retry_after(answer.headers))
 
     def _linked(self, path: str) -> Answer:
         """An answer that may hold a signed link: nothing of it is repeated but the words of an error."""
@@ -240,6 +244,8 @@ class Client:
                 break
             if attempt + 1 < _READ_TRIES:
                 asked = None if isinstance(reply, NoAnswer) else retry_after(reply.headers)
+                if asked is not None and asked > self._patience:
+                    break
                 seconds = asked if asked is not None else random.uniform(0.5, 1.0) * 0.5 * 2**attempt
                 wirelog.again(method, path, attempt + 2, _READ_TRIES, seconds, asked is not None)
                 self._sleep(seconds)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler.dataframer.client import Client
+from reconciler.dataframer.outcomes import MAX_WAIT_SECONDS
 from reconciler.dataframer.storage import Storage
 from reconciler.dataframer.transport import HttpTransport
 from reconciler.model.errors import UsageError
@@ -18,14 +19,14 @@ EMULATOR_DATABASE: Final = Path(".reconciler") / "emulator.db"
 _EMULATED: Final = "http://emulator.localhost"  # never resolved: its transport opens no socket
 
 
-def connect(base_url: str, root: Path, api_key: Callable[[], str]) -> Client:
+def connect(base_url: str, root: Path, api_key: Callable[[], str], patience: float = MAX_WAIT_SECONDS) -> Client:
     """A client of the service, or of the project's own emulator. Reads the key at once: a missing one is told before
-    anything else happens.
+    anything else happens. ``patience``: see ``Client``.
     """
     if base_url != "emulator":
         key = api_key()
         plain = base_url.startswith("http://")  # only this machine may be: so may be what its links lead to
-        client = Client(HttpTransport(base_url, lambda: key), storage=Storage(plain))
+        client = Client(HttpTransport(base_url, lambda: key), storage=Storage(plain), patience=patience)
         client.conceal([key])
         return client
     from reconciler.dataframer.emulator.transport import EmulatorTransport
@@ -33,7 +34,7 @@ def connect(base_url: str, root: Path, api_key: Callable[[], str]) -> Client:
     emulator = open_emulator(root / EMULATOR_DATABASE)
     transport = HttpTransport(_EMULATED, lambda: "emulator", lambda: EmulatorTransport(emulator))
     storage = Storage(plain=True, transport=lambda: EmulatorTransport(emulator))
-    return Client(transport, closing=emulator.close, storage=storage)
+    return Client(transport, closing=emulator.close, storage=storage, patience=patience)
 
 
 def open_emulator(database: Path) -> Emulator:

@@ -106,10 +106,11 @@ class ServiceError(ReconcilerError):
 
 
 class ServiceRefused(ServiceError):
-    """The service answered with a status that is final for this call."""
+    """The service answered with a status that is final for this call. ``wait``: seconds that it asks for first."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, wait: float | None = None) -> None:
         self.status = status
+        self.wait = wait
         super().__init__(message)
 
 

@@ -39,10 +39,10 @@ class Backoff:
         """About so long, so that replicas and their remotes do not keep step."""
         return seconds * (1 + self._pace.jitter * (2 * self._chance() - 1))
 
-    def failed(self, part: Part, now: float) -> float:
-        """Count a failure; returns the seconds until the part is to be tried again."""
+    def failed(self, part: Part, now: float, least: float = 0.0) -> float:
+        """Count a failure; returns the seconds until the part is to be tried again. ``least``: that it asks for."""
         count = self._failures[part] = self._failures.get(part, 0) + 1
-        wait = self.spread(min(self._pace.first * 2 ** min(count - 1, 30), self._pace.longest))
+        wait = max(least, self.spread(min(self._pace.first * 2 ** min(count - 1, 30), self._pace.longest)))
         self._until[part] = now + wait
         return wait
 

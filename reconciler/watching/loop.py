@@ -14,7 +14,7 @@ from typing import Final
 
 from reconciler.applying.interruption import Interruption
 from reconciler.clock import now
-from reconciler.model.errors import ConfigurationError, SecretError, ServiceError, UsageError
+from reconciler.model.errors import ConfigurationError, SecretError, ServiceError, ServiceRefused, UsageError
 from reconciler.model.plan import Revision
 from reconciler.project import Project
 from reconciler.watching.backoff import Backoff, Pace
@@ -59,6 +59,7 @@ class Controller:
         self._rules = rules
         self._pace = pace
         self._interruption = interruption
+        interruption.heard = self._beats
         self._observers = observers
         self._backoff = Backoff(pace)
         self._lead_of: Lead | None = None
@@ -216,7 +217,7 @@ class Controller:
 
     def _observe(self, happened: Happening) -> None:
         """What a look tells; that a plan waits, once for each plan and reason."""
-        self._beat = time.monotonic()
+        self._beats()
         if isinstance(happened, Waits):
             said = happened.planned.digest, happened.held
             if said == self._said:
@@ -225,10 +226,11 @@ class Controller:
         self._tell(happened)
 
     def _failed(self, part: Part, problem: Exception) -> None:
-        self._stumbled(part, type(problem).__name__, str(problem))
+        asked = problem.wait if isinstance(problem, ServiceRefused) else None
+        self._stumbled(part, type(problem).__name__, str(problem), asked or 0.0)
 
-    def _stumbled(self, part: Part, kind: str, message: str) -> None:
-        again = self._backoff.failed(part, time.monotonic())
+    def _stumbled(self, part: Part, kind: str, message: str, asked: float = 0.0) -> None:
+        again = self._backoff.failed(part, time.monotonic(), asked)
         self._trouble(part, message)
         self._tell(Stumbled(part, kind, message, self._backoff.failures(part), again))
 
@@ -260,13 +262,15 @@ class Controller:
         until = max(soonest, until if due is None else min(until, due))
         self._set(next_at=_in(until - time.monotonic()))
         while not self._interruption() and (left := until - time.monotonic()) > 0:
-            self._beat = time.monotonic()
             if self._wanted.wait(min(left, _SLICE_SECONDS)):  # a signal handler can set no event, so in slices
                 self._wanted.clear()
                 until = soonest
 
-    def _set(self, **changes: object) -> None:
+    def _beats(self) -> None:
         self._beat = time.monotonic()
+
+    def _set(self, **changes: object) -> None:
+        self._beats()
         self.status = replace(self.status, **changes)  # type: ignore[arg-type]
 
     def _tell(self, happened: Happening) -> None:

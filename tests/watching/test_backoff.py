@@ -21,6 +21,11 @@ def test_waits_are_spread(chance: float, wait: float) -> None:
     assert Backoff(PACE, lambda: chance).failed(Part.STATE, 0.0) == pytest.approx(wait)
 
 
+def test_who_asks_for_more_gets_it() -> None:
+    backoff = Backoff(PACE, lambda: 0.5)
+    assert [backoff.failed(Part.SERVICE, 0.0, least) for least in (240.0, 0.0, 7.0)] == [240.0, 10.0, 20.0]
+
+
 def test_a_thousand_failures_still_wait_the_longest() -> None:
     backoff = Backoff(PACE, lambda: 0.5)
     assert [backoff.failed(Part.GIT, 0.0) for _ in range(1_000)][-1] == 600.0

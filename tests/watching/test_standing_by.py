@@ -42,14 +42,19 @@ def desk(folder: Path, url: str) -> Path:
     return made
 
 
-def replica(folder: Path, name: str, remote: Path, heard: list[Happening]) -> Controller:
+PACE = Pace(3_600.0, first=0.01, longest=0.01)
+
+
+def replica(
+    folder: Path, name: str, remote: Path, heard: list[Happening], pace: Pace = PACE, stop: Interruption | None = None
+) -> Controller:
+    """A controller of its own checkout, on the state that all of them share."""
     place, state = Place(str(remote)), f"sqlite:///{folder}/state.db"
     following = Following(
         Remote(place, folder / name / "repository"), Checkout(folder / name / "project"), place,
         {"DATAFRAMER_API_KEY": KEY}, Given(), state,
     )  # fmt: skip
-    pace = Pace(3_600.0, first=0.01, longest=0.01)
-    return Controller(following, place, "", Rules(Mode.APPLY), pace, Interruption(), (heard.append,))
+    return Controller(following, place, "", Rules(Mode.APPLY), pace, stop or Interruption(), (heard.append,))
 
 
 def test_a_leader_that_is_relieved_while_the_service_fails(tmp_path: Path, service: FakeService) -> None:
