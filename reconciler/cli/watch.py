@@ -43,9 +43,14 @@ def watch(session: Session, ctx: click.Context, config: Path | None, once: bool,
     from reconciler.applying.interruption import Interruption
     from reconciler.cli.signals import stop_on_signals
     from reconciler.model.errors import UsageError
-    from reconciler.watching.assembly import Assembly
-    from reconciler.watching.settings import read_settings
 
+    try:
+        from reconciler.watching.assembly import Assembly
+        from reconciler.watching.settings import read_settings
+    except ImportError as error:
+        raise UsageError(
+            f"watch needs its extra, which is not installed ({error}): pip install 'reconciler[watch]'."
+        ) from None
     path = config or session.root / _CONFIG
     if session.state_url is not None or session.environment is not None:
         raise UsageError(f"watch takes its environment and its state from {path}: [project] environment and state.")
