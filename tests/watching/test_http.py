@@ -102,16 +102,6 @@ def test_the_status_needs_the_token_where_there_is_one(served: _Served, open_to_
     assert open_to_all.ask("GET", "/status").json()["branch"] == _NASTY
 
 
-def test_beyond_loopback_the_status_needs_a_token() -> None:
-    status = Status(Mode.REPORT, "main", seen="c1")
-    server = Server(("0.0.0.0", 0), lambda: status, lambda: True, Metrics(lambda: status), _Recorded(), None)
-    with server:
-        url = server.url.replace("0.0.0.0", "127.0.0.1")
-        answer = httpx.get(f"{url}/status", trust_env=False)
-        assert (answer.status_code, "[http] token" in answer.text) == (403, True)
-        assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
-
-
 @pytest.mark.parametrize(
     ("path", "body", "call"),
     [
