@@ -52,6 +52,8 @@ class Assembly:
             allowed,
             settings.given,
             settings.state_url,
+            settings.allowed,
+            work / "state-named",
         )
         announcer = Announcer(settings.webhooks)
         rules = Rules(settings.mode, settings.prune, settings.caps, partial(denied, settings.windows))
