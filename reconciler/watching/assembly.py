@@ -17,9 +17,9 @@ from reconciler.project import Project
 from reconciler.watching.checkout import Checkout
 from reconciler.watching.following import Following
 from reconciler.watching.happenings import Listening, Observer
+from reconciler.watching.known import Rules
 from reconciler.watching.loop import Controller
 from reconciler.watching.metrics import Metrics
-from reconciler.watching.reconcile import Rules
 from reconciler.watching.remote import Remote
 from reconciler.watching.server import Server
 from reconciler.watching.settings import Settings

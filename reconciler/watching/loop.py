@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from reconciler.applying.interruption import Interruption
@@ -31,8 +32,9 @@ from reconciler.watching.happenings import (
     Stumbled,
     Waits,
 )
+from reconciler.watching.known import Known, Rules, known_of, rested
 from reconciler.watching.place import Place, RemoteError
-from reconciler.watching.reconcile import Known, Outcome, Rules, known_of, reconcile, rested, settle
+from reconciler.watching.reconcile import Outcome, reconcile, settle
 from reconciler.watching.remote import SourceRefused
 from reconciler.watching.status import Held, Mode, Part, Status, Trouble
 from state.errors import StateError
@@ -161,6 +163,9 @@ class Controller:
             self._tell(Led(True))
         return self._lead_of is not None
 
+    def _leads(self, project: Project) -> bool:
+        return self._lead_of is not None and self._lead_of.holds(project)
+
     def _resign(self) -> None:
         if self._lead_of is not None:
             self._lead_of.close()
@@ -179,7 +184,9 @@ class Controller:
                 settle(project, self._observe)
             known = self._know(project)
             revision = Revision(self.status.revision, False, None, self._place.folder)
-            outcome = reconcile(project, revision, self._rules, known, self._interruption, self._observe)
+            outcome = reconcile(
+                project, revision, self._rules, known, self._interruption, self._observe, partial(self._leads, project)
+            )
             if outcome.kind == "applied":
                 self._know(project)
         except StateError as problem:
