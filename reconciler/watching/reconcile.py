@@ -14,6 +14,7 @@ from reconciler.model.events import Event, Report, Told
 from reconciler.model.plan import Plan, Revision
 from reconciler.pipeline.apply import ApplyOptions, apply_plan, expect, has_unsettled
 from reconciler.pipeline.plan import PlanOptions, make_plan
+from reconciler.planning.moves import renamed
 from reconciler.project import Project
 from reconciler.watching.consent import consent
 from reconciler.watching.happenings import Applied, Observer, Waits, Worked
@@ -67,9 +68,7 @@ def reconcile(
     def event(happened: Event) -> None:
         tell(Worked(happened))
 
-    declared = [instance.address for instance in project.desired.instances]
-    exclude = tuple(scope for scope in known.scopes if matching(scope, {*known.addresses, *declared}))
-    made = make_plan(project, PlanOptions(exclude=exclude, revision=revision))
+    made = make_plan(project, PlanOptions(exclude=_left_alone(project, known), revision=revision))
     planned = _planned(made)
     if not made.has_changes and made.valid:
         return Outcome("unchanged", planned)
@@ -100,6 +99,14 @@ def reconcile(
     left = planned if report.failures or report.stopped else _nothing_left(planned)
     stopped = [report.stopped] if report.stopped and not report.interrupted else []
     return Outcome("applied", left, None, (*rejected, *stopped))
+
+
+def _left_alone(project: Project, known: Known) -> tuple[str, ...]:
+    """The addresses that are suspended, as they are called from now on: a rename ends no suspension."""
+    desired = project.desired
+    now_called = renamed(known.addresses, desired.moved)
+    everything = {*known.addresses, *(instance.address for instance in desired.instances)}
+    return tuple(sorted({now_called.get(one, one) for scope in known.scopes for one in matching(scope, everything)}))
 
 
 def _approved(project: Project, made: Plan, approvals: Sequence[ApprovalRecord]) -> tuple[Plan, ApprovalRecord | None]:

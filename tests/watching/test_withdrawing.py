@@ -167,3 +167,18 @@ def test_purchases_stop_in_the_middle(
     consenting.resume(one.project, None)
     assert Pass(one.project).go().kind == "applied"
     assert sorted(body["number_of_samples"] for body in service.bodies) == [10, 11, 12]
+
+
+@pytest.mark.parametrize("scope", ["run.a", "run.a*"])
+def test_a_rename_does_not_end_a_suspension(tmp_path: Path, service: FakeService, scope: str) -> None:
+    project = first(tmp_path, service)
+    consenting.suspend(project, scope, "its bill is looked at", None)
+    declared(tmp_path, service, "b", "c")
+    text = (tmp_path / "reconciler.toml").read_text()
+    (tmp_path / "reconciler.toml").write_text(f'{text}[[moved]]\nfrom = "run.a"\nto = "run.b"\n')
+    moved = read_project(tmp_path, {DEFAULT_KEY.name: KEY})
+    assert Pass(moved).go().kind == "applied"
+    assert [body["number_of_samples"] for body in service.bodies] == [10, 12]  # c alone
+    consenting.resume(project, None)
+    assert Pass(moved).go().kind == "applied"
+    assert [body["number_of_samples"] for body in service.bodies] == [10, 12, 11]
