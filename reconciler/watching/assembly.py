@@ -98,17 +98,17 @@ class Commands:
 
     def approve(self, digest: str, reason: str, seconds: float | None, by: str) -> Mapping[str, Any]:
         """As ``reconciler approve``."""
-        made = consenting.approve(self._project(), digest, _over(by, reason), seconds)
+        made = consenting.approve(self._project(), digest, reason, seconds, over_http(by))
         self._controller.poke()
         return asdict(made)
 
     def suspend(self, scope: str, reason: str, seconds: float | None, by: str) -> Mapping[str, Any]:
         """As ``reconciler suspend``."""
-        return asdict(consenting.suspend(self._project(), scope, _over(by, reason) if reason else "", seconds))
+        return asdict(consenting.suspend(self._project(), scope, reason, seconds, over_http(by)))
 
     def resume(self, scope: str, by: str) -> Mapping[str, Any]:
         """As ``reconciler resume``; an empty scope ends every suspension."""
-        ended = consenting.resume(self._project(), scope or None)
+        ended = consenting.resume(self._project(), (scope,) if scope else (), over_http(by))
         self._controller.poke()
         return {"resumed": [one.scope for one in ended]}
 
@@ -119,5 +119,6 @@ class Commands:
         return found
 
 
-def _over(by: str, reason: str) -> str:
-    return f"{reason} (over {by})" if reason else f"over {by}"
+def over_http(by: str) -> consenting.Who:
+    """Whoever called: a name that nobody checked, and that it came with the token."""
+    return consenting.Who(by.strip() or "somebody", "HTTP")

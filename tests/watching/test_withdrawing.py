@@ -164,7 +164,7 @@ def test_purchases_stop_in_the_middle(
     assert outcome.rejected == ()  # the service did not fail
     assert len(service.creates) == 1
     one.leads, window[0] = True, ""
-    consenting.resume(one.project, None)
+    consenting.resume(one.project)
     assert Pass(one.project).go().kind == "applied"
     assert sorted(body["number_of_samples"] for body in service.bodies) == [10, 11, 12]
 
@@ -179,6 +179,6 @@ def test_a_rename_does_not_end_a_suspension(tmp_path: Path, service: FakeService
     moved = read_project(tmp_path, {DEFAULT_KEY.name: KEY})
     assert Pass(moved).go().kind == "applied"
     assert [body["number_of_samples"] for body in service.bodies] == [10, 12]  # c alone
-    consenting.resume(project, None)
+    consenting.resume(project)
     assert Pass(moved).go().kind == "applied"
     assert [body["number_of_samples"] for body in service.bodies] == [10, 12, 11]
