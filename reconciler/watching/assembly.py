@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -71,9 +73,11 @@ class Assembly:
                 settings.listen, lambda: self.controller.status, self.controller.alive, metrics, commands,
                 settings.token,
             )  # fmt: skip
+        self._work = work
         self._open = ExitStack()
 
     def __enter__(self) -> Assembly:
+        self._open.callback(os.close, _hold(self._work))
         self._open.enter_context(self._announcer)
         if self._server is not None:
             self._open.enter_context(self._server)
@@ -82,6 +86,19 @@ class Assembly:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+
+def _hold(work: Path) -> int:
+    """Have a folder alone: two that brought files of two revisions to it would make a third one. Gone with the process.
+    Raises UsageError.
+    """
+    handle = os.open(work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise UsageError(f"Another controller works in {work}. Give each a folder of its own with -C.") from None
+    return handle
 
 
 class Commands:

@@ -44,6 +44,16 @@ def test_a_push_is_applied_and_a_revert_buys_nothing(
     assert watcher.end() == 0
 
 
+def test_each_controller_has_a_folder_of_its_own(project: Project, repository: Repository) -> None:
+    repository.push(run("a", 10))
+    watcher = Watcher(project, repository).start()
+    project.root = watcher.folder
+    said = project.expect(1, "watch", "--once", env={"WATCH_TOKEN": "x"}).stderr
+    assert "Another controller works in" in said
+    watcher.kill()
+    project.expect(0, "watch", "--once", env={"WATCH_TOKEN": "x"})
+
+
 def test_the_commit_stands_beside_what_it_bought(project: Project, repository: Repository) -> None:
     commit = repository.push(run("a", 10))
     watcher = Watcher(project, repository).start()
@@ -112,9 +122,10 @@ def test_a_single_pass_listens_nowhere_and_its_exit_code_says_what_failed(
     repository.push(run("a", 10))
     watcher = Watcher(project, repository, mode="report").start()
     watcher.wait("watch_passed")
-    settings = watcher.folder / "watch.toml"
+    other = Watcher(project, repository, "other", mode="report")
+    settings = other.folder / "watch.toml"
     settings.write_text(settings.read_text().replace("127.0.0.1:0", watcher.url.removeprefix("http://")))
-    project.root = watcher.folder
+    project.root = other.folder
     env = {"WATCH_TOKEN": TOKEN}
     assert "create run.a: 10 samples" in project.expect(0, "watch", "--once", env=env).stdout  # the port is taken
     repository.push_text("[run.b\n")
