@@ -17,6 +17,7 @@ from reconciler.applying.interruption import Interruption
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
 from reconciler.watching.checkout import Checkout
+from reconciler.watching.election import Memory
 from reconciler.watching.following import Following
 from reconciler.watching.happenings import Listening, Observer
 from reconciler.watching.known import Rules
@@ -62,7 +63,7 @@ class Assembly:
         metrics = Metrics(lambda: self.controller.status, settings.caps)
         self.controller = Controller(
             following, settings.place, settings.given.environment or "", rules, settings.pace, interruption,
-            (log, metrics, announcer),
+            (log, metrics, announcer), Memory(work / "state-led"),
         )  # fmt: skip
         self._log = log
         self._announcer = announcer

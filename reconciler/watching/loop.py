@@ -19,7 +19,7 @@ from reconciler.model.errors import ConfigurationError, SecretError, ServiceErro
 from reconciler.model.plan import Revision
 from reconciler.project import Project
 from reconciler.watching.backoff import Backoff, Pace
-from reconciler.watching.election import Lead, lead
+from reconciler.watching.election import Lead, Memory, lead
 from reconciler.watching.following import Following
 from reconciler.watching.happenings import (
     Followed,
@@ -55,6 +55,7 @@ class Controller:
         pace: Pace,
         interruption: Interruption,
         observers: tuple[Observer, ...] = (),
+        memory: Memory | None = None,
     ) -> None:
         self._following = following
         self._place = place
@@ -62,6 +63,7 @@ class Controller:
         self._pace = pace
         self._interruption = interruption
         self._observers = observers
+        self._memory = memory
         self._backoff = Backoff(pace)
         self._lead_of: Lead | None = None
         self._said: tuple[str, Held] | None = None
@@ -153,8 +155,8 @@ class Controller:
                 if self._lead_of.holds(project):
                     return True
                 self._resign()
-            self._lead_of = lead(project, create=self._rules.mode is not Mode.REPORT)
-        except (StateError, SecretError, UsageError) as problem:
+            self._lead_of = lead(project, create=self._rules.mode is not Mode.REPORT, memory=self._memory)
+        except (StateError, SecretError, UsageError, OSError) as problem:
             self._failed(Part.STATE, problem)
             return False
         self._worked(Part.STATE)

@@ -284,3 +284,35 @@ def test_the_other_replica_takes_over_in_the_middle_of_submissions(
     assert sorted(made.samples for made in service.runs.values()) == [10, *range(100, 130)]
     second.end()
     assert sorted(item["run_id"] for item in project.output()) == sorted(service.run_ids)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_state_that_vanishes_is_not_begun_anew(
+    project: Project, repository: Repository, service: FakeService, restarted: bool
+) -> None:
+    repository.push(run("a", 10))
+    watcher = Watcher(project, repository).start()
+    watcher.wait("watch_passed")
+    reconciler_at(project, watcher).expect(0, "suspend", "--reason", "the bill is looked at")
+    backup = project.folder / "backup.db"
+    project.expect(0, "state", "backup", "--out", str(backup))
+    if restarted:
+        watcher.end()
+    for left in (watcher.root / ".reconciler").glob("state.db*"):
+        if restarted or not left.name.endswith(".leader"):
+            left.unlink()
+    repository.push(run("b", 20))
+    if restarted:
+        watcher.start()
+    else:
+        watcher.post("reconcile")
+    stumbled = watcher.wait("watch_stumbled", lambda event: event["part"] == "state")
+    assert "is gone" in stumbled["message"]
+    watcher.wait("watch_passed")
+    assert not (watcher.root / ".reconciler" / "state.db").exists()
+    assert len(service.creates) == 1
+    project.expect(0, "state", "restore", str(backup))
+    watcher.end()
+    waits = watcher.start().wait("watch_waits")
+    assert waits["held"]["why"] == "suspended"
+    assert len(service.creates) == 1
