@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from reconciler.config.load import ROOT_FILE
+from reconciler.config.validate import Desired
 from reconciler.config.variables import Given
 from reconciler.model.diagnostics import Diagnostic, errors, ordered
 from reconciler.model.errors import ConfigurationError, UsageError
@@ -35,12 +36,20 @@ class Checkout:
         except FileNotFoundError:
             return None
 
-    def take(self, commit: str, files: Mapping[str, bytes], environ: Mapping[str, str], given: Given) -> None:
-        """Bring the folder to these files, if they are a project without errors that declares something.
+    def take(
+        self,
+        commit: str,
+        files: Mapping[str, bytes],
+        environ: Mapping[str, str],
+        given: Given,
+        objections: Callable[[Desired], list[str]] = lambda desired: [],
+    ) -> None:
+        """Bring the folder to these files, if they are a project without errors that declares something, and there are
+        no ``objections``, a line each.
 
         Raises SourceRefused, and then the folder is as it was; OSError.
         """
-        _check(files, environ, given)
+        _check(files, environ, given, objections)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         if (self.root / ".git").exists():
             raise SourceRefused(f"{self.root} is somebody's checkout; name another folder with -C")
@@ -71,7 +80,12 @@ class Checkout:
         return found
 
 
-def _check(files: Mapping[str, bytes], environ: Mapping[str, str], given: Given) -> None:
+def _check(
+    files: Mapping[str, bytes],
+    environ: Mapping[str, str],
+    given: Given,
+    objections: Callable[[Desired], list[str]],
+) -> None:
     """Read them as a project elsewhere. Raises SourceRefused."""
     if ROOT_FILE not in files:
         raise SourceRefused(
@@ -99,6 +113,8 @@ def _check(files: Mapping[str, bytes], environ: Mapping[str, str], given: Given)
             f"{ROOT_FILE}: this revision declares no run. Nothing is done: whoever wants to end every run uses"
             " `reconciler destroy`"
         )
+    if said := objections(desired):
+        raise SourceRefused(*said)
 
 
 def _line(found: Diagnostic) -> str:

@@ -81,7 +81,8 @@ class Watcher:
         (self.folder / "watch.toml").write_text(
             f'mode = "{mode}"\ninterval = "{interval}"\n\n'
             f'[source]\nurl = "{repository.remote}"\nbranch = "main"\n\n'
-            '[http]\nlisten = "127.0.0.1:0"\ntoken = { env = "WATCH_TOKEN" }\n\n' + settings
+            '[http]\nlisten = "127.0.0.1:0"\ntoken = { env = "WATCH_TOKEN" }\n\n'
+            f'[allow]\nbase_urls = ["{project.url}"]\n\n' + settings
         )
         self._project = project
         self._env = project.environment({"WATCH_TOKEN": TOKEN, **(env or {})})
