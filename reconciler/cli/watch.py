@@ -71,6 +71,7 @@ def _log(session: Session, as_json: bool) -> Observer:
     from reconciler.cli.output import to_json
     from reconciler.clock import now
     from reconciler.views.apply_text import PlainLines
+    from reconciler.views.events_json import version_event
     from reconciler.views.paint import Paint, one_line
     from reconciler.watching.happenings import Happening
     from reconciler.watching.words import json_of, lines_of
@@ -89,4 +90,6 @@ def _log(session: Session, as_json: bool) -> Observer:
                 session.say(one_line(f"{now()} {line}"))
             sys.stdout.flush()
 
+    if as_json:
+        session.say(to_json(version_event(now()), None))
     return write_json if as_json else write

@@ -30,6 +30,7 @@ from reconciler.watching.happenings import (
     Led,
     Recovered,
     Refused,
+    Rested,
     Stumbled,
     Waits,
 )
@@ -126,6 +127,8 @@ class Announcer:
             case Applied():
                 done = tuple(sorted(happened.done.items()))
                 return self._changed(kind, (happened.commit, happened.digest, done, happened.failures))
+            case Rested():
+                return True  # each run rests once
         return False
 
     def _once(self, key: Hashable) -> bool:
