@@ -139,11 +139,9 @@ def resume(session: Session, patterns: tuple[str, ...], every_environment: bool)
     from reconciler import consenting
 
     def do(project: Project, where: str) -> None:
-        ended = 0
-        for scope in patterns or (None,):
-            for one in consenting.resume(project, scope):
-                ended += 1
-                session.tell(f"{where}{one.scope or 'Everything'} is resumed.")
+        ended = consenting.resume(project, patterns)
+        for one in ended:
+            session.tell(f"{where}{one.scope or 'Everything'} is resumed.")
         if not ended:
             session.tell(f"{where}Nothing was suspended.")
 

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from reconciler.applying.interruption import Interruption
@@ -18,7 +19,7 @@ from reconciler.model.errors import ConfigurationError, SecretError, ServiceErro
 from reconciler.model.plan import Revision
 from reconciler.project import Project
 from reconciler.watching.backoff import Backoff, Pace
-from reconciler.watching.election import Lead, lead
+from reconciler.watching.election import Lead, Memory, lead
 from reconciler.watching.following import Following
 from reconciler.watching.happenings import (
     Followed,
@@ -31,10 +32,11 @@ from reconciler.watching.happenings import (
     Stumbled,
     Waits,
 )
+from reconciler.watching.known import Known, Rules, known_of, rested
 from reconciler.watching.place import Place, RemoteError
-from reconciler.watching.reconcile import Known, Outcome, Rules, known_of, reconcile, rested, settle
+from reconciler.watching.reconcile import Outcome, reconcile, settle
 from reconciler.watching.remote import SourceRefused
-from reconciler.watching.status import Held, Mode, Part, Status, Trouble
+from reconciler.watching.status import NOTHING_SPENT, Held, Mode, Part, Status, Trouble
 from state.errors import StateError
 
 ALIVE_SECONDS: Final = 600.0  # a pass over the largest projects, or the longest call, takes less without a sign of life
@@ -53,6 +55,7 @@ class Controller:
         pace: Pace,
         interruption: Interruption,
         observers: tuple[Observer, ...] = (),
+        memory: Memory | None = None,
     ) -> None:
         self._following = following
         self._place = place
@@ -60,6 +63,7 @@ class Controller:
         self._pace = pace
         self._interruption = interruption
         self._observers = observers
+        self._memory = memory
         self._backoff = Backoff(pace)
         self._lead_of: Lead | None = None
         self._said: tuple[str, Held] | None = None
@@ -85,7 +89,7 @@ class Controller:
                 self._pass()
                 if once:
                     return
-                self._rest(begun + self._backoff.spread(self._pace.interval))
+                self._rest(begun)
         finally:
             self._resign()
 
@@ -151,8 +155,8 @@ class Controller:
                 if self._lead_of.holds(project):
                     return True
                 self._resign()
-            self._lead_of = lead(project, create=self._rules.mode is not Mode.REPORT)
-        except (StateError, SecretError, UsageError) as problem:
+            self._lead_of = lead(project, create=self._rules.mode is not Mode.REPORT, memory=self._memory)
+        except (StateError, SecretError, UsageError, OSError) as problem:
             self._failed(Part.STATE, problem)
             return False
         self._worked(Part.STATE)
@@ -161,12 +165,17 @@ class Controller:
             self._tell(Led(True))
         return self._lead_of is not None
 
+    def _leads(self, project: Project) -> bool:
+        return self._lead_of is not None and self._lead_of.holds(project)
+
     def _resign(self) -> None:
         if self._lead_of is not None:
             self._lead_of.close()
             self._lead_of = None
             self._known = None
-            self._set(leader=False, planned=None, held=None)
+            # What only the leader looks at is not known any more; how the remote and the revision are, is.
+            self._set(leader=False, planned=None, held=None, runs={}, spent=NOTHING_SPENT, suspended=())
+            self._forget(Part.SERVICE)
             self._tell(Led(False))
 
     def _look(self, project: Project) -> Outcome | None:
@@ -179,7 +188,9 @@ class Controller:
                 settle(project, self._observe)
             known = self._know(project)
             revision = Revision(self.status.revision, False, None, self._place.folder)
-            outcome = reconcile(project, revision, self._rules, known, self._interruption, self._observe)
+            outcome = reconcile(
+                project, revision, self._rules, known, self._interruption, self._observe, partial(self._leads, project)
+            )
             if outcome.kind == "applied":
                 self._know(project)
         except StateError as problem:
@@ -237,15 +248,24 @@ class Controller:
         self._set(troubles={**self.status.troubles, part: found})
 
     def _worked(self, part: Part) -> None:
-        self._backoff.worked(part)
-        if part in self.status.troubles:
-            self._set(troubles={name: found for name, found in self.status.troubles.items() if name is not part})
+        if self._forget(part):
             self._tell(Recovered(part))
 
-    def _rest(self, until: float) -> None:
-        """Wait for the next pass, or for the first failing part's turn, or until somebody pokes or interrupts."""
+    def _forget(self, part: Part) -> bool:
+        """That a part fails; returns whether it did."""
+        self._backoff.worked(part)
+        failed = part in self.status.troubles
+        if failed:
+            self._set(troubles={name: found for name, found in self.status.troubles.items() if name is not part})
+        return failed
+
+    def _rest(self, begun: float) -> None:
+        """Wait for the next pass after the one that began then, or for the first failing part's turn, or until somebody
+        pokes or interrupts.
+        """
+        until = begun + self._backoff.spread(self._pace.interval)
         soonest = time.monotonic() + self._pace.least
-        due = self._backoff.due()
+        due = self._backoff.due(begun)
         until = max(soonest, until if due is None else min(until, due))
         self._set(next_at=_in(until - time.monotonic()))
         while not self._interruption() and (left := until - time.monotonic()) > 0:

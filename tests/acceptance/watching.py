@@ -30,6 +30,7 @@ class Repository:
         self._project = project
         self.remote = project.folder / "remote.git"
         self.desk = project.folder / "desk"
+        self.commit = ""  # the newest that was pushed
         git(project.folder, "init", "--quiet", "--bare", "--initial-branch", "main", str(self.remote))
         git(project.folder, "clone", "--quiet", str(self.remote), str(self.desk))
         git(self.desk, "symbolic-ref", "HEAD", "refs/heads/main")
@@ -61,7 +62,8 @@ class Repository:
 
     def _pushed(self, *options: str) -> str:
         git(self.desk, "push", "--quiet", *options, "origin", "HEAD:main")
-        return git(self.desk, "rev-parse", "HEAD")
+        self.commit = git(self.desk, "rev-parse", "HEAD")
+        return self.commit
 
 
 class Watcher:
@@ -76,16 +78,19 @@ class Watcher:
         settings: str = "",
         env: Mapping[str, str] | None = None,
         interval: str = "1h",
+        url: str = "",
     ) -> None:
         self.folder: Path = project.folder / name
         self.folder.mkdir(exist_ok=True)
         (self.folder / "watch.toml").write_text(
             f'mode = "{mode}"\ninterval = "{interval}"\n\n'
-            f'[source]\nurl = "{repository.remote}"\nbranch = "main"\n\n'
-            '[http]\nlisten = "127.0.0.1:0"\ntoken = { env = "WATCH_TOKEN" }\n\n' + settings
+            f'[source]\nurl = "{url or repository.remote}"\nbranch = "main"\n\n'
+            '[http]\nlisten = "127.0.0.1:0"\ntoken = { env = "WATCH_TOKEN" }\n\n'
+            f'[allow]\nbase_urls = ["{project.url}"]\n\n' + settings
         )
         self._project = project
         self._env = project.environment({"WATCH_TOKEN": TOKEN, **(env or {})})
+        self.command = [*REAL, "-C", str(self.folder), "watch", "--json"]
         self._seen: list[Event] = []
         self.everything: list[Event] = []
         self.wrong: list[str] = []  # what is not as docs/schemas/watch.schema.json says
@@ -96,7 +101,7 @@ class Watcher:
     def start(self) -> Watcher:
         """Start it, and wait until it listens."""
         process = subprocess.Popen(
-            [*REAL, "-C", str(self.folder), "watch", "--json"],
+            self.command,
             env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
         )  # fmt: skip

@@ -12,16 +12,19 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
-from reconciler.model.errors import UsageError
+from reconciler.model.errors import ServiceError, UsageError
+from reconciler.watching.consent import Caps
 from reconciler.watching.happenings import Applied, Led, Passed, Recovered, Refused, Stumbled
-from reconciler.watching.metrics import Metrics
+from reconciler.watching.metrics import CLASSES, Metrics
 from reconciler.watching.server import Server
 from reconciler.watching.status import Mode, Part, Status, Suspended, Trouble
 from reconciler.watching.webhooks import KINDS, Announcer, Webhook, chat_text
 
+_DIGEST = f"sha256:{'a' * 64}"
 _TOKEN = {"authorization": "Bearer s3cret"}
 _NASTY = 'a"b\\c\nd{e="f"} 1\n# HELP x'
 
@@ -106,9 +109,11 @@ def test_the_status_needs_the_token_where_there_is_one(served: _Served, open_to_
     ("path", "body", "call"),
     [
         ("/reconcile", {"ref": "whatever a git host sends"}, ("reconcile",)),
-        ("/approve", {"digest": "sha256:1", "reason": "r", "for": "24h"}, ("approve", "sha256:1", "r", 86400, "HTTP")),
-        ("/suspend", {"scope": "a*", "reason": "r"}, ("suspend", "a*", "r", None, "HTTP")),
-        ("/resume", {"scope": ""}, ("resume", "", "HTTP")),
+        ("/approve", {"digest": _DIGEST, "reason": "r", "for": "24h"}, ("approve", _DIGEST, "r", 86400, "")),
+        ("/approve", {"digest": _DIGEST, "by": "ada"}, ("approve", _DIGEST, "", None, "ada")),
+        ("/suspend", {"scope": "a*", "reason": "r", "by": "ada"}, ("suspend", "a*", "r", None, "ada")),
+        ("/suspend", {"reason": "r"}, ("suspend", "", "r", None, "")),
+        ("/resume", {"by": "ada"}, ("resume", "", "ada")),
     ],
 )
 def test_a_post_does_what_it_says(served: _Served, path: str, body: dict[str, str], call: tuple[Any, ...]) -> None:
@@ -125,10 +130,16 @@ def test_a_post_does_what_it_says(served: _Served, path: str, body: dict[str, st
         ("/approve", {"authorization": "Basic s3cret"}, b"{}", 401),
         ("/approve", _TOKEN, b"{}", 400),
         ("/approve", _TOKEN, b"[" * 9_000, 400),
-        ("/approve", _TOKEN, b'{"digest": "a", "force": "yes"}', 400),
+        ("/approve", _TOKEN, b'{"digest": "%s", "force": "yes"}' % _DIGEST.encode(), 400),
         ("/approve", _TOKEN, b'{"digest": 1}', 400),
-        ("/approve", _TOKEN, b'{"digest": "a", "for": "nanh"}', 400),
-        ("/approve", _TOKEN, b'{"digest": "a", "for": "9999999h"}', 400),
+        ("/approve", _TOKEN, b'{"digest": "sha256:1"}', 400),
+        ("/approve", _TOKEN, b'{"digest": "%s", "for": "nanh"}' % _DIGEST.encode(), 400),
+        ("/approve", _TOKEN, b'{"digest": "%s", "for": "9999999h"}' % _DIGEST.encode(), 400),
+        ("/approve", _TOKEN, b'{"digest": "%s", "by": "a\\u0000b"}' % _DIGEST.encode(), 400),
+        ("/suspend", _TOKEN, b'{"reason": "\\ud800"}', 400),
+        ("/suspend", _TOKEN, b'{"reason": "\\u001b[2J"}', 400),
+        ("/suspend", _TOKEN, b'{"reason": "r", "scope": " "}', 400),
+        ("/resume", _TOKEN, b'{"scope": ""}', 400),  # a script's variable that was not set
         ("/approve", _TOKEN, b" " * 17_000, 413),
         ("/elsewhere", _TOKEN, b"{}", 404),
         ("/status", _TOKEN, b"{}", 405),
@@ -140,7 +151,7 @@ def test_what_is_refused(served: _Served, path: str, headers: dict[str, str], co
 
 
 def test_a_refusal_of_the_command_is_told(served: _Served) -> None:
-    answer = served.ask("POST", "/approve", json={"digest": "refuse"}, headers=_TOKEN)
+    answer = served.ask("POST", "/approve", json={"digest": _DIGEST, "by": "refuse"}, headers=_TOKEN)
     assert (answer.status_code, answer.json()["error"]) == (409, "There is no such plan.")
 
 
@@ -148,6 +159,18 @@ def test_without_a_token_nothing_is_changed(open_to_all: _Served) -> None:
     answer = open_to_all.ask("POST", "/suspend", json={}, headers=_TOKEN)
     assert (answer.status_code, "[http] token" in answer.text) == (403, True)
     assert open_to_all.commands.calls == []
+
+
+def test_without_a_token_no_page_of_another_site_reads_the_status(open_to_all: _Served) -> None:
+    port = open_to_all.server.url.rpartition(":")[2]
+    for host, code in (
+        ("localhost", 200),
+        ("[::1]", 200),
+        ("rebound.example.com", 403),
+        ("127.0.0.1.example.com", 403),
+    ):
+        assert open_to_all.ask("GET", "/status", headers={"host": f"{host}:{port}"}).status_code == code
+    assert open_to_all.ask("GET", "/healthz", headers={"host": "rebound.example.com"}).status_code == 200
 
 
 def test_an_address_in_use_is_a_usage_error() -> None:
@@ -227,6 +250,47 @@ def test_a_final_refusal_is_given_up(chat: Any) -> None:
         announcer(Led(True))
         assert chat.got.get(timeout=10)[0] == 302
     assert (chat.got.empty(), announcer.dropped) == (True, 1)
+    metrics = Metrics(lambda: Status(Mode.APPLY, "main"), dropped=lambda: announcer.dropped)
+    assert metrics.registry.get_sample_value("reconciler_webhook_dropped_total") == 1
+
+
+def test_what_a_dashboard_needs_is_there_from_the_start() -> None:
+    caps = Caps(runs=1, samples=2, cost=3.0)
+    families = Metrics(lambda: Status(Mode.APPLY, "main"), caps).registry.collect()
+    found = {family.name.removeprefix("reconciler_"): labels_of(family) for family in families}
+    no_label = set[str]()
+    assert found == {
+        "reconcile_duration_seconds": {"le"},
+        "reconciles": {"outcome"},
+        "actions": {"kind"},
+        "failures": {"part"},
+        "api_errors": {"class"},
+        "revisions": {"result"},
+        "reconciler": {"revision", "branch", "mode", "environment", "version"},
+        "runs": {"status"},
+        "pending_actions": {"kind"},
+        "consecutive_failures": {"part"},
+        "held": {"why"},
+    } | dict.fromkeys(
+        (
+            "leader", "last_success_timestamp_seconds", "unmet", "drift", "suspended", "suspended_patterns",
+            "webhook_dropped", "window_seconds", "window_spent_runs", "window_spent_samples", "window_spent_usd",
+            "window_cap_runs", "window_cap_samples", "window_cap_usd",
+        ),
+        no_label,
+    )  # fmt: skip
+
+
+def labels_of(family: Metric) -> set[str]:
+    assert family.samples
+    return {label for sample in family.samples for label in sample.labels}
+
+
+def test_every_failure_of_the_service_has_a_class() -> None:
+    known, kinds = {*CLASSES}, [ServiceError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert {kind.__name__ for kind in kinds} <= known
 
 
 def test_what_others_wrote_makes_no_link_and_no_mention() -> None:
