@@ -56,6 +56,21 @@ def test_what_is_empty_or_wrong_is_not_taken(tmp_path: Path, files: dict[str, by
     assert {name: (folder.root / name).read_bytes() for name in GOOD} == GOOD
 
 
+def test_what_nobody_foresaw_in_a_revision_does_not_end_the_controller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Checkout(tmp_path / "project")
+    take(folder, "one", GOOD)
+
+    def breaks(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(checkout, "check_project", breaks)
+    with pytest.raises(SourceRefused, match="RecursionError: too deep"):
+        take(folder, "two", GOOD)
+    assert folder.good() == "one"
+
+
 def test_a_start_after_a_kill_takes_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Checkout(tmp_path / "project")
     take(folder, "one", GOOD)
