@@ -64,13 +64,15 @@ def address_of(url: str) -> Address:
         return Address(os.path.abspath(url), "file")
     if scheme.lower() not in _PROTOCOLS:
         raise RemoteError(f"the remote must be reached by {', '.join(_PROTOCOLS)}")
-    if scheme.lower() not in ("https", "http"):
-        return Address(url, scheme.lower())
     try:
         parts = urllib.parse.urlsplit(url)
         user, password = (urllib.parse.unquote(part or "") for part in (parts.username, parts.password))
     except ValueError:  # not repeated: it may hold a password
         raise RemoteError("the URL of the remote is not one") from None
+    if scheme.lower() not in ("https", "http"):
+        if password:
+            raise RemoteError(f"a URL with {scheme.lower()}:// takes no password, and all on this machine would see it")
+        return Address(url, scheme.lower())
     if not (user + password).isprintable():
         raise RemoteError("the user or the password in the URL of the remote has characters that none has")
     host = parts.netloc.rpartition("@")[2]
