@@ -10,6 +10,7 @@ from typing import Final
 
 BRANCH: Final = re.compile(r"(?!-)(?!.*(?:\.\.|@\{|//|/$|\.lock$))[^\x00-\x20~^:?*\[\\\x7f]{1,255}")
 _PROTOCOLS: Final = ("https", "http", "ssh", "git", "file")
+_CREDENTIALS: Final = re.compile(r"://[^/@\s'\"]+@")
 _HELPER: Final = r"""!printf 'username=%s\npassword=%s\n' "$RECONCILER_GIT_USER" "$RECONCILER_GIT_PASSWORD" #"""
 _OPERATORS: Final = frozenset(
     {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_SSL_CAINFO", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
@@ -44,11 +45,11 @@ class Address:
     password: str = ""
 
     def concealed(self, text: str) -> str:
-        """git's words without what the URL holds of secrets."""
+        """git's words without what the URL, or one that git's own configuration puts in its place, holds of secrets."""
         for secret in filter(None, (self.password, self.user)):
             for form in {secret, urllib.parse.quote(secret, safe=""), urllib.parse.quote(secret)}:
                 text = text.replace(form, "***")
-        return text
+        return _CREDENTIALS.sub("://***@", text)
 
 
 def address_of(url: str) -> Address:

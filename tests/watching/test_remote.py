@@ -247,6 +247,12 @@ def test_credentials_are_sent_and_never_told(closed: ThreadingHTTPServer, tmp_pa
     assert bool(sent) == bool(who) or not who
 
 
+def test_what_git_says_of_credentials_that_its_own_configuration_adds_is_not_told() -> None:
+    said = "fatal: unable to access 'https://x-access-token:ghp_hidden@example.com/o/n.git/': 403, see https://a.b/c@d"
+    told = address_of("https://example.com/o/n.git").concealed(said)
+    assert told == "fatal: unable to access 'https://***@example.com/o/n.git/': 403, see https://a.b/c@d"
+
+
 def test_a_remote_that_hangs_ends_in_time_with_all_that_git_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
