@@ -23,6 +23,7 @@ from state.store import Store
 from state.writes import Put, Write
 
 EVERYTHING = ""  # the scope of a suspension
+_LONGEST_REASON = 2_000  # characters, of several together
 
 
 class Who(NamedTuple):
@@ -64,16 +65,27 @@ def revoke(project: Project, digest: str) -> ApprovalRecord:
 def suspend(
     project: Project, scope: str, reason: str, seconds: float | None, who: Who | None = None
 ) -> SuspensionRecord:
-    """Let a controller leave addresses alone: those of a pattern, or, for an empty one, all. Raises UsageError without
-    a reason, StateError.
+    """Let a controller leave addresses alone: those of a pattern, or, for an empty one, all. One that lasts longer is
+    not shortened. Raises UsageError without a reason, StateError.
     """
     if not reason.strip():
         raise UsageError("A suspension needs a reason: whoever meets it later wants to know.")
     me = _me("suspend", who)
     made = SuspensionRecord(spelled(scope), now(), me.user, me.host, reason.strip(), _until(seconds))
     with closing(project.open_state()) as store:
+        made = _lengthened(made, suspended(store.suspensions(), made.at))
         words = f"{_named(made.scope)} is suspended{_for(made.until)}: {made.reason}"
         store.commit([Put(made), *_told(me, made.at, "suspended", words)])
+    return made
+
+
+def _lengthened(made: SuspensionRecord, counting: Iterable[SuspensionRecord]) -> SuspensionRecord:
+    """It, or, where one of the same scope outlasts it, that one as well: two people have two reasons."""
+    for one in counting:
+        if one.scope == made.scope and made.until is not None and (one.until is None or one.until > made.until):
+            known = made.reason in one.reason.split("; ")
+            reason = one.reason if known else f"{made.reason}; {one.reason}"
+            return replace(made, until=one.until, reason=reason[:_LONGEST_REASON])
     return made
 
 

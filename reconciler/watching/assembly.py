@@ -49,7 +49,7 @@ class Assembly:
         work.mkdir(parents=True, exist_ok=True, mode=0o700)
         allowed = {name: value for name, value in environ.items() if name not in settings.withheld}
         following = Following(
-            Remote(settings.place, work / "repository"),
+            Remote(settings.place, work / "repository", interruption),
             Checkout(work / "project"),
             settings.place,
             allowed,

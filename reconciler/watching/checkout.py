@@ -133,6 +133,13 @@ def _check(
             raise SourceRefused(*map(_line, problem.diagnostics)) from None
         except UsageError as problem:
             raise SourceRefused(str(problem)) from None
+        except OSError:
+            raise
+        except Exception as problem:  # noqa: BLE001 whoever pushes must not be able to end the controller
+            raise SourceRefused(
+                f"{ROOT_FILE}: reading this revision fails in a way that nobody foresaw"
+                f" ({type(problem).__name__}: {problem}); please report it"
+            ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if not desired.valid:

@@ -123,7 +123,8 @@ class Controller:
                 self._take(commit)
                 self._handled = commit
         except (RemoteError, OSError) as problem:
-            self._failed(Part.GIT, problem)
+            if not self._interruption():
+                self._failed(Part.GIT, problem)
             return
         self._worked(Part.GIT)
 

@@ -101,6 +101,23 @@ def test_what_is_not_suspended_is_told_what_is(run: Run) -> None:
     assert "Suspended: run.working." in done.err
 
 
+@pytest.mark.parametrize(("before", "after"), [((), ("--for", "1h")), (("--for", "9h"), ("--for", "1h"))])
+def test_a_suspension_is_not_shortened_by_another(
+    run: Run, project: Project, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    run("suspend", "--reason", "an incident", *before)
+    with state(project) as store:
+        (first,) = store.suspensions()
+    for _ in range(3):  # as from a job that deploys
+        assert "It was suspended for longer already" in run("suspend", "--reason", "a deployment", *after).out
+    with state(project) as store:
+        (made,) = store.suspensions()
+    assert (made.until, made.reason) == (first.until, "a deployment; an incident")
+    run("suspend", "--reason", "the bill")
+    with state(project) as store:
+        assert [(one.until, one.reason) for one in store.suspensions()] == [(None, "the bill")]
+
+
 def test_all_of_several_are_resumed_or_none(run: Run, project: Project) -> None:
     run("suspend", "run.working", "run.done", "--reason", "r")
     done = run("resume", "run.working", "run.don")

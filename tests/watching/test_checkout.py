@@ -93,6 +93,21 @@ def test_a_kill_at_any_step_leaves_the_one_revision_or_the_other(tmp_path: Path)
     assert good[-1] == "two"
 
 
+def test_what_nobody_foresaw_in_a_revision_does_not_end_the_controller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Checkout(tmp_path / "project")
+    take(folder, "one", GOOD)
+
+    def breaks(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(checkout, "check_project", breaks)
+    with pytest.raises(SourceRefused, match="RecursionError: too deep"):
+        take(folder, "two", GOOD)
+    assert folder.good() == "one"
+
+
 @pytest.mark.parametrize("there", ["reconciler.toml", "runs/mine.toml", ".git/config"])
 def test_a_folder_of_somebody_else_is_not_touched(tmp_path: Path, there: str) -> None:
     (tmp_path / there).parent.mkdir(exist_ok=True)

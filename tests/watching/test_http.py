@@ -243,6 +243,20 @@ def test_a_webhook_is_tried_again_and_tells_each_thing_once(chat: Any) -> None:
     assert (chat.got.empty(), announcer.dropped, "secret" in repr(hook)) == (True, 0, False)
 
 
+def test_who_led_tells_of_the_state_that_fails_and_who_stands_by_tells_nothing(chat: Any) -> None:
+    hook = Webhook(f"http://127.0.0.1:{chat.server_port}/", "json", frozenset(KINDS))
+    failing, again = Stumbled(Part.STATE, "StateUnreachable", "no answer", 1, 5.0), Recovered(Part.STATE)
+    with Announcer([hook]) as announcer:
+        announcer(failing)  # it never led
+        announcer(again)
+        for one in (Led(True), Led(False), failing, Passed("failed", 0.1), again, Passed("standby", 0.1)):
+            announcer(one)
+        announcer(Stumbled(Part.GIT, "RemoteError", "no answer", 1, 5.0))  # by now another one leads, and tells it
+        announcer(Led(True))
+        got = [chat.got.get(timeout=10)[1]["kind"] for _ in range(5)]
+    assert (got, chat.got.empty()) == (["led", "led", "stumbled", "recovered", "led"], True)
+
+
 def test_a_final_refusal_is_given_up(chat: Any) -> None:
     chat.plan[:] = [(302, {"location": "/elsewhere"})]
     hook = Webhook(f"http://127.0.0.1:{chat.server_port}/", "slack", frozenset({"led"}))
