@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.config.variables import Given
 from reconciler.project import check_project
+from reconciler.watching import checkout
 from reconciler.watching.checkout import Checkout, SourceRefused
 from tests.watching import dying
 from tests.watching.dying import GOOD, HEAD, RUN, SPEC
