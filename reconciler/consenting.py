@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -22,14 +23,24 @@ from state.store import Store
 from state.writes import Put, Write
 
 EVERYTHING = ""  # the scope of a suspension
+_LONGEST_REASON = 2_000  # characters, of several together
 
 
-def approve(project: Project, digest: str, reason: str, seconds: float | None) -> ApprovalRecord:
+class Who(NamedTuple):
+    """Somebody, where that is not whoever runs this process."""
+
+    user: str
+    host: str
+
+
+def approve(
+    project: Project, digest: str, reason: str, seconds: float | None, who: Who | None = None
+) -> ApprovalRecord:
     """Let a controller apply the plan with this digest. ``seconds``: for how long; None: until it is revoked.
 
     Raises StateError.
     """
-    me = describe("approve")
+    me = _me("approve", who)
     made = ApprovalRecord(digest, now(), me.user, me.host, reason or None, _until(seconds))
     with closing(project.open_state()) as store:
         words = f"{digest} is approved{_for(made.until)}{f': {reason}' if reason else ''}"
@@ -51,36 +62,59 @@ def revoke(project: Project, digest: str) -> ApprovalRecord:
     return made
 
 
-def suspend(project: Project, scope: str, reason: str, seconds: float | None) -> SuspensionRecord:
-    """Let a controller leave addresses alone: those of a pattern, or, for an empty one, all. Raises UsageError without
-    a reason, StateError.
+def suspend(
+    project: Project, scope: str, reason: str, seconds: float | None, who: Who | None = None
+) -> SuspensionRecord:
+    """Let a controller leave addresses alone: those of a pattern, or, for an empty one, all. One that lasts longer is
+    not shortened. Raises UsageError without a reason, StateError.
     """
     if not reason.strip():
         raise UsageError("A suspension needs a reason: whoever meets it later wants to know.")
-    me = describe("suspend")
+    me = _me("suspend", who)
     made = SuspensionRecord(spelled(scope), now(), me.user, me.host, reason.strip(), _until(seconds))
     with closing(project.open_state()) as store:
+        made = _lengthened(made, suspended(store.suspensions(), made.at))
         words = f"{_named(made.scope)} is suspended{_for(made.until)}: {made.reason}"
         store.commit([Put(made), *_told(me, made.at, "suspended", words)])
     return made
 
 
-def resume(project: Project, scope: str | None) -> list[SuspensionRecord]:
-    """End one suspension, or, for None, every one. Raises UsageError where there is none such, StateError."""
-    me, at = describe("resume"), now()
+def _lengthened(made: SuspensionRecord, counting: Iterable[SuspensionRecord]) -> SuspensionRecord:
+    """It, or, where one of the same scope outlasts it, that one as well: two people have two reasons."""
+    for one in counting:
+        if one.scope == made.scope and made.until is not None and (one.until is None or one.until > made.until):
+            known = made.reason in one.reason.split("; ")
+            reason = one.reason if known else f"{made.reason}; {one.reason}"
+            return replace(made, until=one.until, reason=reason[:_LONGEST_REASON])
+    return made
+
+
+def resume(project: Project, scopes: Collection[str] = (), who: Who | None = None) -> list[SuspensionRecord]:
+    """End the suspensions of these patterns, all or none of them; without any, every one. Raises UsageError where there
+    is none such, StateError.
+    """
+    me, at = _me("resume", who), now()
+    wanted = [spelled(scope) for scope in scopes]
     with closing(project.open_state()) as store:
         counting = suspended(store.suspensions(), at)
+        there = [one.scope for one in counting]
+        if missing := [scope for scope in wanted if scope not in there]:
+            listed = f" Suspended: {', '.join(map(_named, there))}." if there else ""
+            others = " Nothing was resumed." if len(wanted) > 1 else ""
+            guess = nearest(missing[0], filter(None, there))
+            raise UsageError(f"{', '.join(map(_named, missing))} is not suspended.{guess}{listed}{others}")
         ended = [
             replace(one, ended_at=at, ended_by=f"{me.user}@{me.host}")
             for one in counting
-            if scope is None or one.scope == spelled(scope)
+            if not wanted or one.scope in wanted
         ]
-        if scope is not None and not ended:
-            known = [one.scope for one in counting if one.scope]
-            listed = f" Suspended: {', '.join(_named(one.scope) for one in counting)}." if counting else ""
-            raise UsageError(f"{_named(spelled(scope))} is not suspended.{nearest(scope, known)}{listed}")
-        for one in ended:
-            store.commit([Put(one), *_told(me, at, "resumed", f"{_named(one.scope)} is resumed")])
+        store.commit(
+            [
+                write
+                for one in ended
+                for write in (Put(one), *_told(me, at, "resumed", f"{_named(one.scope)} is resumed"))
+            ]
+        )
     return ended
 
 
@@ -145,6 +179,11 @@ def each_environment(
         if place not in met:
             met.add(place)
             yield name, project
+
+
+def _me(command: str, who: Who | None) -> Holder:
+    me = describe(command)
+    return replace(me, user=who.user, host=who.host) if who else me
 
 
 def _told(me: Holder, at: str, kind: str, words: str) -> list[Write]:

@@ -7,16 +7,17 @@ backups together. States that are no SQLite file have backups of their own; of t
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.clock import now
 from reconciler.datafolder import data_folder
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
-from state import machine
+from state import consents, machine
 from state.errors import (
     StateBoundElsewhere,
     StateCorrupt,
@@ -98,6 +99,7 @@ class Restored(Struct, frozen=True):
     present: Path | None = None  # the database that was there
     kept: Path | None = None  # its backup
     aside: Path | None = None  # where it lies now, if it was damaged
+    approvals: int = 0  # of the backup: they count no more
 
 
 class _Incoming(Struct, frozen=True):
@@ -138,12 +140,24 @@ def _overwrite(store: SqliteStore, incoming: _Incoming, existed: bool, aside: Pa
     lost = _lost(store, incoming)
     kept = backups.back_up(store.path, data_folder(), Why.BEFORE_RESTORE, {incoming.file})[0] if existed else None
     serial = _next_serial(present, incoming.meta)
+    approvals = _consent_again(store, incoming)
     mark = MarkRecord(UNTRACKED, "due", now())
     backups.stamp(incoming.copy, serial=serial, epoch=store.epoch(), by=str(describe(_COMMAND)), mark=mark)
     store.overwrite(incoming.copy)
     machine.remember(data_folder(), incoming.meta.lineage, serial, store.path)
     there = store.path if existed or aside else None
-    return _told(incoming, serial, lost, present=there, kept=kept, aside=aside)
+    return replace(_told(incoming, serial, lost, present=there, kept=kept, aside=aside), approvals=approvals)
+
+
+def _consent_again(present: Store, incoming: _Incoming) -> int:
+    """Bring the copy's consents to where they stand, and revoke its approvals: what they let pass may have been done
+    since, or they may have been revoked where the present state does not tell. Returns how many counted.
+    """
+    with closing(open_sqlite(incoming.copy, base_url=incoming.meta.base_url)) as copy:
+        copy.commit(consents.newer(present, copy))
+        revoked = consents.revoked(copy, now())
+        copy.commit(revoked)
+    return len(revoked)
 
 
 def _foresee(project: Project, database: Path, incoming: _Incoming) -> Restored:

@@ -20,7 +20,7 @@ from reconciler.clock import now
 from reconciler.project import Project
 from reconciler.rescuing import rescue
 from reconciler.safekeeping import back_up, highest_serial, remember
-from state import exchange, transfer
+from state import consents, exchange, transfer
 from state.errors import StateBehind, StateLineageDiffers, StateMissing
 from state.records import UNTRACKED, AttemptRecord, InstanceRecord, MarkRecord, Meta, Row
 from state.sqlite.backups import Why
@@ -100,7 +100,7 @@ def push(project: Project, stream: BinaryIO, name: str, dry_run: bool = False, l
             if told.same:
                 return told
             kept = back_up(project, store, Why.BEFORE_PUSH) if existed else None
-            incoming.commit([Put(MarkRecord(UNTRACKED, "due", now()))])
+            incoming.commit([Put(MarkRecord(UNTRACKED, "due", now())), *consents.newer(store, incoming)])
             with incoming.export() as (_, rows):
                 store.replace(replace(meta, serial=told.serial), rows)
             warning = remember(store)

@@ -51,6 +51,7 @@ class _Apply:
         waiting: list[Action] = []
         if self._plan.has_changes or options.unknown:
             with tools.store.lock(options.command, options.lock_seconds):
+                options.permitted()
                 for line in tools.take_in():
                     tools.tell(Told(line))
                 self._begin()

@@ -46,7 +46,9 @@ class Tools(Struct, frozen=True):
 
 
 class Options(Struct, frozen=True):
-    """How to apply. ``wait_seconds``: None = until the last run rests; 0 = do not follow."""
+    """How to apply. ``wait_seconds``: None = until the last run rests; 0 = do not follow. ``permitted`` is called when
+    the lock is taken, and raises what speaks against applying.
+    """
 
     pace: Pace
     max_active: int = 0
@@ -56,6 +58,7 @@ class Options(Struct, frozen=True):
     overrides: tuple[Override, ...] = ()  # of soft limits; to be recorded
     reviewed: tuple[Action, ...] = ()  # of the saved plan that was reviewed, where the plan is what is left of it
     command: str = "apply"
+    permitted: Callable[[], None] = lambda: None
 
 
 class Teller(Struct):

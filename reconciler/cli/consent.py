@@ -115,9 +115,9 @@ def suspend(
     def do(project: Project, where: str) -> None:
         for scope in patterns or (consenting.EVERYTHING,):
             made = consenting.suspend(project, scope, reason, seconds)
-            session.tell(
-                f"{where}{made.scope or 'Everything'} is suspended by {made.user}@{made.host}{_until(made.until)}."
-            )
+            what = f"{where}{made.scope or 'Everything'} is suspended by {made.user}@{made.host}{_until(made.until)}."
+            longer = made.reason != reason.strip()
+            session.tell(f"{what} It was suspended for longer already, and stays so." if longer else what)
         for scope in consenting.unmatched(project, patterns):
             session.caution(f"warning: {where}{scope} names nothing that is declared or recorded now.")
 
@@ -139,11 +139,9 @@ def resume(session: Session, patterns: tuple[str, ...], every_environment: bool)
     from reconciler import consenting
 
     def do(project: Project, where: str) -> None:
-        ended = 0
-        for scope in patterns or (None,):
-            for one in consenting.resume(project, scope):
-                ended += 1
-                session.tell(f"{where}{one.scope or 'Everything'} is resumed.")
+        ended = consenting.resume(project, patterns)
+        for one in ended:
+            session.tell(f"{where}{one.scope or 'Everything'} is resumed.")
         if not ended:
             session.tell(f"{where}Nothing was suspended.")
 

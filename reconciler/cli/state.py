@@ -102,6 +102,8 @@ def _lines(done: Restored, dry_run: bool) -> list[str]:
         lines += [f"  … and {len(done.lost) - _SHOWN:,} more"] if len(done.lost) > _SHOWN else []
     if dry_run:
         return [*lines, "Nothing was done."]
+    if done.approvals:
+        lines.append(f"Its {done.approvals:,} approval(s) count no more. What is suspended stays suspended.")
     if done.kept is not None:
         lines.append(f"To undo this: reconciler state restore {done.kept}")
     return [*lines, "Next: `reconciler plan`; it looks for runs that this state does not know."]

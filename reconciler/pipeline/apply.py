@@ -41,13 +41,16 @@ OVERRIDDEN_BEFORE: Final = "when this plan was begun; the history has the reason
 
 
 class ApplyOptions(Struct, frozen=True):
-    """How to apply. ``wait_seconds``: None = until every run rests, 0 = do not follow."""
+    """How to apply. ``wait_seconds``: None = until every run rests, 0 = do not follow. ``permitted`` is called under
+    the lock, before anything is done, and raises what speaks against it.
+    """
 
     parallelism: int | None = None
     wait_seconds: float | None = None
     lock_seconds: float = 0.0
     overrides: tuple[Override, ...] = ()
     reviewed: tuple[Action, ...] = ()  # of the saved plan that was reviewed, where the plan is what is left of it
+    permitted: Callable[[], None] = lambda: None
 
 
 def apply_plan(
@@ -93,8 +96,9 @@ def apply_plan(
         exceeded = {item.limit.name for item in approved.exceeded}
         overrides = tuple(override for override in options.overrides if override.name in exceeded)
         how = Options(
-            pace, settings.max_active, wait, lock, unknown=unknown, overrides=overrides, reviewed=options.reviewed
-        )
+            pace, settings.max_active, wait, lock, unknown=unknown, overrides=overrides, reviewed=options.reviewed,
+            permitted=options.permitted,
+        )  # fmt: skip
         return apply(approved, tools, how)
 
 

@@ -75,6 +75,13 @@ def move(snapshot: Snapshot, blocks: Sequence[MovedBlock]) -> Moves:
     return Moves(_renamed(snapshot, names), actions, before={new: old for old, new in names.items()})
 
 
+def renamed(addresses: Iterable[str], blocks: Sequence[MovedBlock]) -> dict[str, str]:
+    """What the blocks call those of these addresses that they rename."""
+    paths = _Paths(blocks)
+    ways = {address: paths.follow(address) for address in addresses} if blocks else {}
+    return {address: way[0] for address, way in ways.items() if isinstance(way, tuple)}
+
+
 def with_moves(decisions: Decisions, actions: Sequence[Action]) -> Decisions:
     """The same decisions, with the moves first; an address that is moved, and else as declared, is not unchanged."""
     if not actions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -15,11 +17,12 @@ from reconciler.applying.interruption import Interruption
 from reconciler.model.errors import UsageError
 from reconciler.project import Project
 from reconciler.watching.checkout import Checkout
+from reconciler.watching.election import Memory
 from reconciler.watching.following import Following
 from reconciler.watching.happenings import Listening, Observer
+from reconciler.watching.known import Rules
 from reconciler.watching.loop import Controller
 from reconciler.watching.metrics import Metrics
-from reconciler.watching.reconcile import Rules
 from reconciler.watching.remote import Remote
 from reconciler.watching.server import Server
 from reconciler.watching.settings import Settings
@@ -46,19 +49,21 @@ class Assembly:
         work.mkdir(parents=True, exist_ok=True, mode=0o700)
         allowed = {name: value for name, value in environ.items() if name not in settings.withheld}
         following = Following(
-            Remote(settings.place, work / "repository"),
+            Remote(settings.place, work / "repository", interruption),
             Checkout(work / "project"),
             settings.place,
             allowed,
             settings.given,
             settings.state_url,
+            settings.allowed,
+            work / "state-named",
         )
         announcer = Announcer(settings.webhooks)
         rules = Rules(settings.mode, settings.prune, settings.caps, partial(denied, settings.windows))
         metrics = Metrics(lambda: self.controller.status, settings.caps, lambda: announcer.dropped)
         self.controller = Controller(
             following, settings.place, settings.given.environment or "", rules, settings.pace, interruption,
-            (log, metrics, announcer),
+            (log, metrics, announcer), Memory(work / "state-led"),
         )  # fmt: skip
         self._log = log
         self._announcer = announcer
@@ -69,9 +74,11 @@ class Assembly:
                 settings.listen, lambda: self.controller.status, self.controller.alive, metrics, commands,
                 settings.token,
             )  # fmt: skip
+        self._work = work
         self._open = ExitStack()
 
     def __enter__(self) -> Assembly:
+        self._open.callback(os.close, _hold(self._work))
         self._open.enter_context(self._announcer)
         if self._server is not None:
             self._open.enter_context(self._server)
@@ -80,6 +87,19 @@ class Assembly:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+
+def _hold(work: Path) -> int:
+    """Have a folder alone: two that brought files of two revisions to it would make a third one. Gone with the process.
+    Raises UsageError.
+    """
+    handle = os.open(work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise UsageError(f"Another controller works in {work}. Give each a folder of its own with -C.") from None
+    return handle
 
 
 class Commands:
@@ -96,17 +116,17 @@ class Commands:
 
     def approve(self, digest: str, reason: str, seconds: float | None, by: str) -> Mapping[str, Any]:
         """As ``reconciler approve``."""
-        made = consenting.approve(self._project(), digest, _over(by, reason), seconds)
+        made = consenting.approve(self._project(), digest, reason, seconds, over_http(by))
         self._controller.poke()
         return asdict(made)
 
     def suspend(self, scope: str, reason: str, seconds: float | None, by: str) -> Mapping[str, Any]:
         """As ``reconciler suspend``."""
-        return asdict(consenting.suspend(self._project(), scope, _over(by, reason) if reason else "", seconds))
+        return asdict(consenting.suspend(self._project(), scope, reason, seconds, over_http(by)))
 
     def resume(self, scope: str, by: str) -> Mapping[str, Any]:
         """As ``reconciler resume``; an empty scope ends every suspension."""
-        ended = consenting.resume(self._project(), scope or None)
+        ended = consenting.resume(self._project(), (scope,) if scope else (), over_http(by))
         self._controller.poke()
         return {"resumed": [one.scope for one in ended]}
 
@@ -117,5 +137,6 @@ class Commands:
         return found
 
 
-def _over(by: str, reason: str) -> str:
-    return f"{reason} (over {by})" if reason else f"over {by}"
+def over_http(by: str) -> consenting.Who:
+    """Whoever called: a name that nobody checked, and that it came with the token."""
+    return consenting.Who(by.strip() or "somebody", "HTTP")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from reconciler.config.load import ROOT_FILE
+from reconciler.config.validate import Desired
 from reconciler.config.variables import Given
 from reconciler.model.diagnostics import Diagnostic, errors, ordered
 from reconciler.model.errors import ConfigurationError, UsageError
@@ -43,12 +44,20 @@ class Checkout:
         except FileNotFoundError:
             return None
 
-    def take(self, commit: str, files: Mapping[str, bytes], environ: Mapping[str, str], given: Given) -> None:
-        """Bring the folder to these files, if they are a project without errors that declares something.
+    def take(
+        self,
+        commit: str,
+        files: Mapping[str, bytes],
+        environ: Mapping[str, str],
+        given: Given,
+        objections: Callable[[Desired], list[str]] = lambda desired: [],
+    ) -> None:
+        """Bring the folder to these files, if they are a project without errors that declares something, and there are
+        no ``objections``, a line each.
 
         Raises SourceRefused and OSError, and then the declarations are as they were.
         """
-        _check(files, environ, given)
+        _check(files, environ, given, objections)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._refuse_others()
         before = self.root / _REVISIONS / os.path.basename(self._linked(_FOLLOWED)) if self.good() else None
@@ -101,7 +110,12 @@ class Checkout:
         return ""
 
 
-def _check(files: Mapping[str, bytes], environ: Mapping[str, str], given: Given) -> None:
+def _check(
+    files: Mapping[str, bytes],
+    environ: Mapping[str, str],
+    given: Given,
+    objections: Callable[[Desired], list[str]],
+) -> None:
     """Read them as a project elsewhere. Raises SourceRefused."""
     if ROOT_FILE not in files:
         raise SourceRefused(
@@ -119,6 +133,13 @@ def _check(files: Mapping[str, bytes], environ: Mapping[str, str], given: Given)
             raise SourceRefused(*map(_line, problem.diagnostics)) from None
         except UsageError as problem:
             raise SourceRefused(str(problem)) from None
+        except OSError:
+            raise
+        except Exception as problem:  # noqa: BLE001 whoever pushes must not be able to end the controller
+            raise SourceRefused(
+                f"{ROOT_FILE}: reading this revision fails in a way that nobody foresaw"
+                f" ({type(problem).__name__}: {problem}); please report it"
+            ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if not desired.valid:
@@ -129,6 +150,8 @@ def _check(files: Mapping[str, bytes], environ: Mapping[str, str], given: Given)
             f"{ROOT_FILE}: this revision declares no run. Nothing is done: whoever wants to end every run uses"
             " `reconciler destroy`"
         )
+    if said := objections(desired):
+        raise SourceRefused(*said)
 
 
 def _line(found: Diagnostic) -> str:

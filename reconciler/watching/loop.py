@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from reconciler.applying.interruption import Interruption
@@ -18,7 +19,7 @@ from reconciler.model.errors import ConfigurationError, SecretError, ServiceErro
 from reconciler.model.plan import Revision
 from reconciler.project import Project
 from reconciler.watching.backoff import Backoff, Pace
-from reconciler.watching.election import Lead, lead
+from reconciler.watching.election import Lead, Memory, lead
 from reconciler.watching.following import Following
 from reconciler.watching.happenings import (
     Followed,
@@ -31,8 +32,9 @@ from reconciler.watching.happenings import (
     Stumbled,
     Waits,
 )
+from reconciler.watching.known import Known, Rules, known_of, rested
 from reconciler.watching.place import Place, RemoteError
-from reconciler.watching.reconcile import Known, Outcome, Rules, known_of, reconcile, rested, settle
+from reconciler.watching.reconcile import Outcome, reconcile, settle
 from reconciler.watching.remote import SourceRefused
 from reconciler.watching.status import NOTHING_SPENT, Held, Mode, Part, Status, Trouble
 from state.errors import StateError
@@ -53,6 +55,7 @@ class Controller:
         pace: Pace,
         interruption: Interruption,
         observers: tuple[Observer, ...] = (),
+        memory: Memory | None = None,
     ) -> None:
         self._following = following
         self._place = place
@@ -61,6 +64,7 @@ class Controller:
         self._interruption = interruption
         interruption.heard = self._beats
         self._observers = observers
+        self._memory = memory
         self._backoff = Backoff(pace)
         self._lead_of: Lead | None = None
         self._said: tuple[str, Held] | None = None
@@ -120,7 +124,8 @@ class Controller:
                 self._take(commit)
                 self._handled = commit
         except (RemoteError, OSError) as problem:
-            self._failed(Part.GIT, problem)
+            if not self._interruption():
+                self._failed(Part.GIT, problem)
             return
         self._worked(Part.GIT)
 
@@ -152,8 +157,8 @@ class Controller:
                 if self._lead_of.holds(project):
                     return True
                 self._resign()
-            self._lead_of = lead(project, create=self._rules.mode is not Mode.REPORT)
-        except (StateError, SecretError, UsageError) as problem:
+            self._lead_of = lead(project, create=self._rules.mode is not Mode.REPORT, memory=self._memory)
+        except (StateError, SecretError, UsageError, OSError) as problem:
             self._failed(Part.STATE, problem)
             return False
         self._worked(Part.STATE)
@@ -161,6 +166,9 @@ class Controller:
             self._set(leader=True)
             self._tell(Led(True))
         return self._lead_of is not None
+
+    def _leads(self, project: Project) -> bool:
+        return self._lead_of is not None and self._lead_of.holds(project)
 
     def _resign(self) -> None:
         if self._lead_of is not None:
@@ -182,7 +190,9 @@ class Controller:
                 settle(project, self._observe)
             known = self._know(project)
             revision = Revision(self.status.revision, False, None, self._place.folder)
-            outcome = reconcile(project, revision, self._rules, known, self._interruption, self._observe)
+            outcome = reconcile(
+                project, revision, self._rules, known, self._interruption, self._observe, partial(self._leads, project)
+            )
             if outcome.kind == "applied":
                 self._know(project)
         except StateError as problem:

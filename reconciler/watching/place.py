@@ -10,6 +10,7 @@ from typing import Final
 
 BRANCH: Final = re.compile(r"(?!-)(?!.*(?:\.\.|@\{|//|/$|\.lock$))[^\x00-\x20~^:?*\[\\\x7f]{1,255}")
 _PROTOCOLS: Final = ("https", "http", "ssh", "git", "file")
+_CREDENTIALS: Final = re.compile(r"://[^/@\s'\"]+@")
 _HELPER: Final = r"""!printf 'username=%s\npassword=%s\n' "$RECONCILER_GIT_USER" "$RECONCILER_GIT_PASSWORD" #"""
 _OPERATORS: Final = frozenset(
     {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_SSL_CAINFO", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
@@ -44,11 +45,11 @@ class Address:
     password: str = ""
 
     def concealed(self, text: str) -> str:
-        """git's words without what the URL holds of secrets."""
+        """git's words without what the URL, or one that git's own configuration puts in its place, holds of secrets."""
         for secret in filter(None, (self.password, self.user)):
             for form in {secret, urllib.parse.quote(secret, safe=""), urllib.parse.quote(secret)}:
                 text = text.replace(form, "***")
-        return text
+        return _CREDENTIALS.sub("://***@", text)
 
 
 def address_of(url: str) -> Address:
@@ -64,13 +65,15 @@ def address_of(url: str) -> Address:
         return Address(os.path.abspath(url), "file")
     if scheme.lower() not in _PROTOCOLS:
         raise RemoteError(f"the remote must be reached by {', '.join(_PROTOCOLS)}")
-    if scheme.lower() not in ("https", "http"):
-        return Address(url, scheme.lower())
     try:
         parts = urllib.parse.urlsplit(url)
         user, password = (urllib.parse.unquote(part or "") for part in (parts.username, parts.password))
     except ValueError:  # not repeated: it may hold a password
         raise RemoteError("the URL of the remote is not one") from None
+    if scheme.lower() not in ("https", "http"):
+        if password:
+            raise RemoteError(f"a URL with {scheme.lower()}:// takes no password, and all on this machine would see it")
+        return Address(url, scheme.lower())
     if not (user + password).isprintable():
         raise RemoteError("the user or the password in the URL of the remote has characters that none has")
     host = parts.netloc.rpartition("@")[2]

@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
@@ -50,9 +52,10 @@ class SourceRefused(Exception):
 class Remote:
     """Uses one folder, which it makes anew for each commit that it fetches: it never grows."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
+    def __init__(self, place: Place, folder: Path, interruption: Callable[[], str] = str) -> None:
         self._place = place
         self._folder = folder
+        self._interruption = interruption  # a text ends the command that is at work
         if not BRANCH.fullmatch(place.branch):
             raise RemoteError(f"{place.branch!r} can't be the name of a branch")
         self._address = address_of(place.url)
@@ -96,6 +99,7 @@ class Remote:
         asked = [f"{prefix}{name}" for name in (ROOT_FILE, *_WATCHED)]
         listed = self._git(*self._inside, "--literal-pathspecs", "ls-tree", "-r", "-z", "-l", commit, "--", *asked)
         wanted: dict[str, str] = {}
+        called: dict[str, str] = {}
         size = 0
         for entry in listed.split(b"\0"):
             about, _, raw = entry.partition(b"\t")
@@ -114,6 +118,9 @@ class Remote:
                 raise SourceRefused(f"{name[:100]!r}: it has no usable name")
             if int(length) > MAX_BYTES:
                 raise SourceRefused(f"{name}: it has more than 8 MiB, which is the most")
+            folded = unicodedata.normalize("NFC", name).casefold()
+            if (other := called.setdefault(folded, name)) != name:
+                raise SourceRefused(f"{other!r} and {name!r} are one file on some systems: rename one of them")
             wanted[name] = key
             size += int(length)
             if len(wanted) > self._place.max_files or size > min(self._place.max_bytes, _MOST_SAID // 2):
@@ -169,6 +176,8 @@ class Remote:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_SECONDS)
                 return ""
+            if reason := self._interruption():
+                return f"git was ended by {reason}"
             if time.monotonic() > end:
                 return f"git did not end within {self._place.timeout:g} s"
             if any(os.fstat(output.fileno()).st_size > _MOST_SAID for output in outputs):
@@ -204,7 +213,10 @@ def _size(folder: Path) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The whole group: git starts helpers."""
+    """The whole group: git starts helpers. As process 1 of a container we inherit them, and bury them."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-process.pid, 0)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 import socket
 import threading
 import time
+import unicodedata
+import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
 import uvicorn
 from prometheus_client.exposition import choose_encoder
 
-from reconciler.config.settings import seconds
+from reconciler.config.settings import is_loopback, seconds
 from reconciler.model.errors import ReconcilerError, UsageError
 from reconciler.watching.connections import MOST_WAITING, Connection
 from reconciler.watching.metrics import Metrics
@@ -27,12 +31,12 @@ _MOST_SECONDS: Final = 366 * 86_400.0
 _BODY_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 2.0
 _TEXT: Final = 1_000
-_BY: Final = "HTTP"
+_DIGEST: Final = re.compile("sha256:[0-9a-f]{64}")
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "/reconcile": (),
-    "/approve": ("digest", "reason", "for"),
-    "/suspend": ("scope", "reason", "for"),
-    "/resume": ("scope",),
+    "/approve": ("digest", "reason", "for", "by"),
+    "/suspend": ("scope", "reason", "for", "by"),
+    "/resume": ("scope", "by"),
 }
 _READ: Final = ("/healthz", "/readyz", "/metrics", "/status")
 _JSON: Final = "application/json"
@@ -42,7 +46,9 @@ _Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Commands(Protocol):
-    """What a post does. Each raises ReconcilerError or StateError, and returns what was recorded, as JSON has it."""
+    """What a post does. Each raises ReconcilerError or StateError, and returns what was recorded, as JSON has it. An
+    empty ``scope`` is everything; ``by``: who the caller says that it is, or empty.
+    """
 
     def reconcile(self) -> Mapping[str, Any]: ...
 
@@ -144,7 +150,7 @@ class Server:
         if path in _READ:
             if method not in ("GET", "HEAD"):
                 raise _Refused(405, f"{path} is read with GET.", ("allow", "GET, HEAD"))
-            return self._read(path, headers)
+            return self._read(path, headers, (scope.get("client") or ("",))[0].removeprefix("::ffff:"))
         if path not in _FIELDS:
             raise _Refused(404, "There is nothing here.")
         if method != "POST":
@@ -166,7 +172,7 @@ class Server:
         if scheme.lower() != "bearer" or not hmac.compare_digest(value.strip().encode("latin-1"), expected):
             raise _Refused(401, "Send the token: Authorization: Bearer TOKEN.", ("www-authenticate", "Bearer"))
 
-    def _read(self, path: str, headers: Mapping[str, str]) -> _Reply:
+    def _read(self, path: str, headers: Mapping[str, str], peer: str) -> _Reply:
         if path == "/healthz":
             alive = self._alive()
             return _reply(200 if alive else 503, {"alive": alive})
@@ -174,8 +180,11 @@ class Server:
             ready, found = readiness(self._status())
             return _reply(200 if ready else 503, found)
         if path == "/status":
-            if self._token is not None:  # it has addresses; without a token, loopback is all that keeps it
+            if self._token is not None:
                 self._check(headers)
+            elif not is_loopback(peer) or not is_loopback(_hostname(headers)):
+                # It has addresses. A page of another site, whose name leads here, sends its own name.
+                raise _Refused(403, "Without a token the status is for this machine: set [http] token in watch.toml.")
             return _reply(200, asdict(self._status()))
         encode, kind = choose_encoder(headers.get("accept", ""))
         text: bytes = encode(self._metrics.registry)
@@ -184,11 +193,11 @@ class Server:
     def _perform(self, path: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
         match path:
             case "/approve":
-                return self._commands.approve(given["digest"], given["reason"], given["for"], _BY)
+                return self._commands.approve(given["digest"], given["reason"], given["for"], given["by"])
             case "/suspend":
-                return self._commands.suspend(given["scope"], given["reason"], given["for"], _BY)
+                return self._commands.suspend(given["scope"], given["reason"], given["for"], given["by"])
             case "/resume":
-                return self._commands.resume(given["scope"], _BY)
+                return self._commands.resume(given["scope"], given["by"])
         return self._commands.reconcile()
 
 
@@ -205,6 +214,13 @@ def readiness(status: Status) -> tuple[bool, dict[str, Any]]:
         parts[Part.GIT] = {"ok": False, "message": "the remote was not looked at yet"}
     ready = looked and not any(part in status.troubles for part in READY_PARTS)
     return ready, {"ready": ready, "degraded": bool(status.troubles), **parts}
+
+
+def _hostname(headers: Mapping[str, str]) -> str:
+    """Whom a request is addressed to."""
+    with suppress(ValueError):
+        return urllib.parse.urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    return ""
 
 
 async def _body(headers: Mapping[str, str], receive: _Receive) -> bytes:
@@ -240,8 +256,12 @@ def _fields(path: str, body: bytes) -> dict[str, Any]:
     for name, value in found.items():
         if not isinstance(value, str) or len(value) > _TEXT:
             raise _Refused(400, f"{name} is a text of up to {_TEXT:,} characters.")
-    if "digest" in names and not found.get("digest"):
-        raise _Refused(400, "digest is missing.")
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+            raise _Refused(400, f"{name} has control characters, or halves of characters.")
+    if "digest" in names and not _DIGEST.fullmatch(found.get("digest", "")):
+        raise _Refused(400, "digest is sha256: and 64 hexadecimal digits, as the controller tells it.")
+    if not found.get("scope", "everything").strip():  # it may be a script's variable that was not set
+        raise _Refused(400, "scope is empty. Name an address or a pattern; leave it out for everything.")
     given: dict[str, Any] = {name: found.get(name, "") for name in names}
     if "for" in names:
         given["for"] = _duration(given["for"])

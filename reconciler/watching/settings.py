@@ -12,10 +12,11 @@ from typing import Any, Final, Literal
 from reconciler.config.checking import check
 from reconciler.config.findings import Finding, did_you_mean, error, to_diagnostics
 from reconciler.config.load import Document, read_document
-from reconciler.config.settings import is_loopback, read_secret, seconds, to_secret
+from reconciler.config.settings import base_url_problem, is_loopback, read_secret, seconds, to_secret
 from reconciler.config.variables import Given
 from reconciler.model.errors import ConfigurationError, SecretError
 from reconciler.model.request import SecretRef
+from reconciler.watching.allowed import Allowed
 from reconciler.watching.backoff import Pace
 from reconciler.watching.consent import Caps
 from reconciler.watching.place import BRANCH, Place, RemoteError, address_of
@@ -42,6 +43,7 @@ class Settings:
     place: Place = field(repr=False)
     given: Given
     state_url: str | None = field(repr=False)
+    allowed: Allowed
     caps: Caps
     windows: tuple[Window, ...]
     listen: tuple[str, int] | None
@@ -115,6 +117,7 @@ def _rules(document: Document) -> Iterator[Finding]:
             detail = f'There is no event "{wrong}".{did_you_mean(wrong, KINDS)}'
             yield error(document, ("webhooks", number, "events"), "Value not allowed", detail, f"{', '.join(KINDS)}.")
     yield from _source_rules(document, table["source"])
+    yield from _allow_rules(document, table.get("allow", {}))
     if table.get("jitter", 0) > _MOST_JITTER:
         yield error(document, ("jitter",), "Value out of bounds", f"jitter is from 0 to {_MOST_JITTER}.")
     http = table.get("http", {})
@@ -151,6 +154,24 @@ def _source_rules(document: Document, source: Mapping[str, Any]) -> Iterator[Fin
     if folder and any(part in ("", ".", "..") for part in folder.rstrip("/").split("/")):
         detail = "folder is a path within the repository, from its top, such as teams/evals."
         yield error(document, ("source", "folder"), "Value not allowed", detail)
+
+
+def _allow_rules(document: Document, allow: Mapping[str, Any]) -> Iterator[Finding]:
+    for number, one in enumerate(allow.get("secrets", ())):
+        if len(one) != 1:
+            detail = "Each of secrets needs one of env and file."
+            yield error(document, ("allow", "secrets", number), "A secret must be a reference", detail)
+    for number, one in enumerate(allow.get("base_urls", ())):
+        if problem := base_url_problem(one):
+            yield error(document, ("allow", "base_urls", number), "Service address not allowed", problem)
+
+
+def _allowed(allow: Mapping[str, Any]) -> Allowed:
+    default = Allowed()
+    return Allowed(
+        frozenset(map(to_secret, allow["secrets"])) if "secrets" in allow else default.secrets,
+        frozenset(one.rstrip("/") for one in allow["base_urls"]) if "base_urls" in allow else default.base_urls,
+    )
 
 
 def _durations(table: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -202,6 +223,7 @@ def _settings(table: Mapping[str, Any], folder: Path, environ: Mapping[str, str]
             tuple(folder / name for name in project.get("var_files", ())),
         ),
         state_url=text(project["state"]) if "state" in project else environ.get("RECONCILER_STATE_URL"),
+        allowed=_allowed(table.get("allow", {})),
         caps=Caps(
             seconds(caps.get("window", "24h")),
             caps.get("max_runs"),

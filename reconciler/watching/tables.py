@@ -34,6 +34,12 @@ class _ProjectTable(TypedDict, total=False):
 
 
 @strict
+class _AllowTable(TypedDict, total=False):
+    secrets: list[SecretTable]
+    base_urls: list[Text]
+
+
+@strict
 class _CapsTable(TypedDict, total=False):
     window: Duration
     max_runs: _Count
@@ -71,7 +77,8 @@ class TopTable(TypedDict, total=False):
 
 
 TABLES: Final[Mapping[str, Any]] = {
-    "source": _SourceTable, "project": _ProjectTable, "caps": _CapsTable, "http": _HttpTable,
+    "source": _SourceTable, "project": _ProjectTable, "allow": _AllowTable, "caps": _CapsTable,
+    "http": _HttpTable,
 }  # fmt: skip
 LISTS: Final[Mapping[str, Any]] = {"deny": _DenyTable, "webhooks": _WebhookTable}
 TOP: Final = tuple(TopTable.__annotations__)

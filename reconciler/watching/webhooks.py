@@ -28,8 +28,10 @@ from reconciler.watching.happenings import (
     Followed,
     Happening,
     Led,
+    Passed,
     Recovered,
     Refused,
+    Rested,
     Stumbled,
     Waits,
 )
@@ -57,7 +59,9 @@ class Webhook:
 
 
 class Announcer:
-    """An observer that announces, while this replica leads, what is news. Context manager: leaving ends its threads."""
+    """An observer that announces what is news, from when this replica leads until another one does. Context manager:
+    leaving ends its threads.
+    """
 
     def __init__(
         self,
@@ -68,7 +72,7 @@ class Announcer:
     ) -> None:
         self._stop = threading.Event()
         self._posts = [_Post(hook, self._stop, clock, wait or self._stop.wait, chance) for hook in webhooks]
-        self._leads = False
+        self._speaks = False
         self._failing: set[Part] = set()
         self._told: OrderedDict[Hashable, None] = OrderedDict()
         self._last: dict[str, Hashable] = {}
@@ -93,11 +97,13 @@ class Announcer:
 
     def __call__(self, happened: Happening) -> None:
         """See ``Observer``."""
-        led = self._leads
-        if isinstance(happened, Led):
-            self._leads = happened.leader
+        match happened:
+            case Led(leader=True):
+                self._speaks = True
+            case Passed(outcome="standby"):  # until then who lost the lead tells why: nobody else may have it
+                self._speaks = False
         kind = type(happened).__name__.lower()
-        if kind in KINDS and (led or self._leads) and self._news(kind, happened):
+        if kind in KINDS and self._speaks and self._news(kind, happened):
             at = now()
             for post in self._posts:
                 if kind in post.webhook.events:
@@ -126,6 +132,8 @@ class Announcer:
             case Applied():
                 done = tuple(sorted(happened.done.items()))
                 return self._changed(kind, (happened.commit, happened.digest, done, happened.failures))
+            case Rested():
+                return True  # each run rests once
         return False
 
     def _once(self, key: Hashable) -> bool:

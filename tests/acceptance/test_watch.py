@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -42,6 +44,16 @@ def test_a_push_is_applied_and_a_revert_buys_nothing(
     assert reused["run_id"] == service.run_of(20).id
     assert watcher.pass_()["outcome"] == "unchanged"
     assert watcher.end() == 0
+
+
+def test_each_controller_has_a_folder_of_its_own(project: Project, repository: Repository) -> None:
+    repository.push(run("a", 10))
+    watcher = Watcher(project, repository).start()
+    project.root = watcher.folder
+    said = project.expect(1, "watch", "--once", env={"WATCH_TOKEN": "x"}).stderr
+    assert "Another controller works in" in said
+    watcher.kill()
+    project.expect(0, "watch", "--once", env={"WATCH_TOKEN": "x"})
 
 
 def test_the_commit_stands_beside_what_it_bought(project: Project, repository: Repository) -> None:
@@ -112,14 +124,26 @@ def test_a_single_pass_listens_nowhere_and_its_exit_code_says_what_failed(
     repository.push(run("a", 10))
     watcher = Watcher(project, repository, mode="report").start()
     watcher.wait("watch_passed")
-    settings = watcher.folder / "watch.toml"
+    other = Watcher(project, repository, "other", mode="report")
+    settings = other.folder / "watch.toml"
     settings.write_text(settings.read_text().replace("127.0.0.1:0", watcher.url.removeprefix("http://")))
-    project.root = watcher.folder
+    project.root = other.folder
     env = {"WATCH_TOKEN": TOKEN}
     assert "create run.a: 10 samples" in project.expect(0, "watch", "--once", env=env).stdout  # the port is taken
     repository.push_text("[run.b\n")
     assert "reconciler.toml:1:7" in project.expect(1, "watch", "--once", env=env).stdout
     assert service.creates == []
+
+
+@pytest.mark.parametrize("package", ["cronsim", "prometheus_client", "uvicorn"])
+def test_without_its_extra(project: Project, package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from reconciler.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "watch", "--once"],
+        env=project.environment(), cwd=project.elsewhere, capture_output=True, text=True, timeout=40, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "pip install 'reconciler[watch]'" in done.stderr
 
 
 def test_a_report_buys_nothing(project: Project, repository: Repository, service: FakeService) -> None:
@@ -273,3 +297,35 @@ def test_the_other_replica_takes_over_in_the_middle_of_submissions(
     assert sorted(made.samples for made in service.runs.values()) == [10, *range(100, 130)]
     second.end()
     assert sorted(item["run_id"] for item in project.output()) == sorted(service.run_ids)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_state_that_vanishes_is_not_begun_anew(
+    project: Project, repository: Repository, service: FakeService, restarted: bool
+) -> None:
+    repository.push(run("a", 10))
+    watcher = Watcher(project, repository).start()
+    watcher.wait("watch_passed")
+    reconciler_at(project, watcher).expect(0, "suspend", "--reason", "the bill is looked at")
+    backup = project.folder / "backup.db"
+    project.expect(0, "state", "backup", "--out", str(backup))
+    if restarted:
+        watcher.end()
+    for left in (watcher.root / ".reconciler").glob("state.db*"):
+        if restarted or not left.name.endswith(".leader"):
+            left.unlink()
+    repository.push(run("b", 20))
+    if restarted:
+        watcher.start()
+    else:
+        watcher.post("reconcile")
+    stumbled = watcher.wait("watch_stumbled", lambda event: event["part"] == "state")
+    assert "is gone" in stumbled["message"]
+    watcher.wait("watch_passed")
+    assert not (watcher.root / ".reconciler" / "state.db").exists()
+    assert len(service.creates) == 1
+    project.expect(0, "state", "restore", str(backup))
+    watcher.end()
+    waits = watcher.start().wait("watch_waits")
+    assert waits["held"]["why"] == "suspended"
+    assert len(service.creates) == 1

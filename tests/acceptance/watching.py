@@ -15,6 +15,7 @@ import httpx
 from tests.acceptance.forks import REAL
 from tests.acceptance.project import HEAD, Project
 from tests.git import git
+from tests.views.schemas import problems
 
 TOKEN = "a-token-of-this-test"
 WAIT = 30.0  # seconds that anything may take
@@ -84,13 +85,15 @@ class Watcher:
         (self.folder / "watch.toml").write_text(
             f'mode = "{mode}"\ninterval = "{interval}"\n\n'
             f'[source]\nurl = "{url or repository.remote}"\nbranch = "main"\n\n'
-            '[http]\nlisten = "127.0.0.1:0"\ntoken = { env = "WATCH_TOKEN" }\n\n' + settings
+            '[http]\nlisten = "127.0.0.1:0"\ntoken = { env = "WATCH_TOKEN" }\n\n'
+            f'[allow]\nbase_urls = ["{project.url}"]\n\n' + settings
         )
         self._project = project
         self._env = project.environment({"WATCH_TOKEN": TOKEN, **(env or {})})
         self.command = [*REAL, "-C", str(self.folder), "watch", "--json"]
         self._seen: list[Event] = []
         self.everything: list[Event] = []
+        self.wrong: list[str] = []  # what is not as docs/schemas/watch.schema.json says
         self._changed = threading.Condition()
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -113,6 +116,7 @@ class Watcher:
         for line in process.stdout:
             try:
                 event = json.loads(line)
+                self.wrong += problems("watch", event, closed=True)
             except ValueError:
                 event = {"type": "text", "@message": line}
             with self._changed:
@@ -125,6 +129,7 @@ class Watcher:
         end = time.monotonic() + WAIT
         with self._changed:
             while True:
+                assert self.wrong == []
                 for number, event in enumerate(self._seen):
                     if event["type"] == kind and where(event):
                         del self._seen[: number + 1]

@@ -11,10 +11,12 @@ import click
 import pytest
 from msgspec.structs import replace
 
+from reconciler import consenting
 from reconciler.cli.main import cli
 from reconciler.cli.session import Session
 from reconciler.clock import now
 from reconciler.project import Project
+from reconciler.watching.assembly import over_http
 from state.holder import describe
 from state.store import Store
 from state.writes import Put
@@ -97,6 +99,45 @@ def test_what_is_not_suspended_is_told_what_is(run: Run) -> None:
     assert done.code == 1
     assert "Did you mean run.working?" in done.err
     assert "Suspended: run.working." in done.err
+
+
+@pytest.mark.parametrize(("before", "after"), [((), ("--for", "1h")), (("--for", "9h"), ("--for", "1h"))])
+def test_a_suspension_is_not_shortened_by_another(
+    run: Run, project: Project, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    run("suspend", "--reason", "an incident", *before)
+    with state(project) as store:
+        (first,) = store.suspensions()
+    for _ in range(3):  # as from a job that deploys
+        assert "It was suspended for longer already" in run("suspend", "--reason", "a deployment", *after).out
+    with state(project) as store:
+        (made,) = store.suspensions()
+    assert (made.until, made.reason) == (first.until, "a deployment; an incident")
+    run("suspend", "--reason", "the bill")
+    with state(project) as store:
+        assert [(one.until, one.reason) for one in store.suspensions()] == [(None, "the bill")]
+
+
+def test_all_of_several_are_resumed_or_none(run: Run, project: Project) -> None:
+    run("suspend", "run.working", "run.done", "--reason", "r")
+    done = run("resume", "run.working", "run.don")
+    assert done.code == 1
+    assert "run.don is not suspended. Did you mean run.done?" in done.err
+    assert "Nothing was resumed." in done.err
+    with state(project) as store:
+        assert [one.ended_at for one in store.suspensions()] == [None, None]
+    assert run("resume", "run.working", "run.done").code == 0
+
+
+def test_whoever_calls_over_http_is_named_as_such(run: Run, project: Project) -> None:
+    ada, nobody = over_http(" ada "), over_http("")
+    assert consenting.approve(project, DIGEST, "", None, ada).user == "ada"
+    consenting.suspend(project, "", "the bill", None, nobody)
+    (ended,) = consenting.resume(project, (), ada)
+    assert (ended.user, ended.host, ended.ended_by) == ("somebody", "HTTP", "ada@HTTP")
+    assert "approved" in run("approve", "--list").out
+    assert "by ada@HTTP" in run("approve", "--list").out
+    assert "ada@HTTP" in run("history").out
 
 
 def test_a_pattern_that_names_nothing_is_recorded_and_warned_of(run: Run, project: Project) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.config.variables import Given
 from reconciler.project import check_project
+from reconciler.watching import checkout
 from reconciler.watching.checkout import Checkout, SourceRefused
 from tests.watching import dying
 from tests.watching.dying import GOOD, HEAD, RUN, SPEC
@@ -91,6 +92,21 @@ def test_a_kill_at_any_step_leaves_the_one_revision_or_the_other(tmp_path: Path)
     assert good == sorted(good, key=["one", "two"].index)
     assert good.count("one") > 15
     assert good[-1] == "two"
+
+
+def test_what_nobody_foresaw_in_a_revision_does_not_end_the_controller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Checkout(tmp_path / "project")
+    take(folder, "one", GOOD)
+
+    def breaks(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(checkout, "check_project", breaks)
+    with pytest.raises(SourceRefused, match="RecursionError: too deep"):
+        take(folder, "two", GOOD)
+    assert folder.good() == "one"
 
 
 @pytest.mark.parametrize("there", ["reconciler.toml", "runs/mine.toml", ".git/config"])

@@ -24,6 +24,7 @@ from reconciler.watching.server import Server
 from reconciler.watching.status import Mode, Part, Status, Suspended, Trouble
 from reconciler.watching.webhooks import KINDS, Announcer, Webhook, chat_text
 
+_DIGEST = f"sha256:{'a' * 64}"
 _TOKEN = {"authorization": "Bearer s3cret"}
 _NASTY = 'a"b\\c\nd{e="f"} 1\n# HELP x'
 
@@ -108,9 +109,11 @@ def test_the_status_needs_the_token_where_there_is_one(served: _Served, open_to_
     ("path", "body", "call"),
     [
         ("/reconcile", {"ref": "whatever a git host sends"}, ("reconcile",)),
-        ("/approve", {"digest": "sha256:1", "reason": "r", "for": "24h"}, ("approve", "sha256:1", "r", 86400, "HTTP")),
-        ("/suspend", {"scope": "a*", "reason": "r"}, ("suspend", "a*", "r", None, "HTTP")),
-        ("/resume", {"scope": ""}, ("resume", "", "HTTP")),
+        ("/approve", {"digest": _DIGEST, "reason": "r", "for": "24h"}, ("approve", _DIGEST, "r", 86400, "")),
+        ("/approve", {"digest": _DIGEST, "by": "ada"}, ("approve", _DIGEST, "", None, "ada")),
+        ("/suspend", {"scope": "a*", "reason": "r", "by": "ada"}, ("suspend", "a*", "r", None, "ada")),
+        ("/suspend", {"reason": "r"}, ("suspend", "", "r", None, "")),
+        ("/resume", {"by": "ada"}, ("resume", "", "ada")),
     ],
 )
 def test_a_post_does_what_it_says(served: _Served, path: str, body: dict[str, str], call: tuple[Any, ...]) -> None:
@@ -127,10 +130,16 @@ def test_a_post_does_what_it_says(served: _Served, path: str, body: dict[str, st
         ("/approve", {"authorization": "Basic s3cret"}, b"{}", 401),
         ("/approve", _TOKEN, b"{}", 400),
         ("/approve", _TOKEN, b"[" * 9_000, 400),
-        ("/approve", _TOKEN, b'{"digest": "a", "force": "yes"}', 400),
+        ("/approve", _TOKEN, b'{"digest": "%s", "force": "yes"}' % _DIGEST.encode(), 400),
         ("/approve", _TOKEN, b'{"digest": 1}', 400),
-        ("/approve", _TOKEN, b'{"digest": "a", "for": "nanh"}', 400),
-        ("/approve", _TOKEN, b'{"digest": "a", "for": "9999999h"}', 400),
+        ("/approve", _TOKEN, b'{"digest": "sha256:1"}', 400),
+        ("/approve", _TOKEN, b'{"digest": "%s", "for": "nanh"}' % _DIGEST.encode(), 400),
+        ("/approve", _TOKEN, b'{"digest": "%s", "for": "9999999h"}' % _DIGEST.encode(), 400),
+        ("/approve", _TOKEN, b'{"digest": "%s", "by": "a\\u0000b"}' % _DIGEST.encode(), 400),
+        ("/suspend", _TOKEN, b'{"reason": "\\ud800"}', 400),
+        ("/suspend", _TOKEN, b'{"reason": "\\u001b[2J"}', 400),
+        ("/suspend", _TOKEN, b'{"reason": "r", "scope": " "}', 400),
+        ("/resume", _TOKEN, b'{"scope": ""}', 400),  # a script's variable that was not set
         ("/approve", _TOKEN, b" " * 17_000, 413),
         ("/elsewhere", _TOKEN, b"{}", 404),
         ("/status", _TOKEN, b"{}", 405),
@@ -142,7 +151,7 @@ def test_what_is_refused(served: _Served, path: str, headers: dict[str, str], co
 
 
 def test_a_refusal_of_the_command_is_told(served: _Served) -> None:
-    answer = served.ask("POST", "/approve", json={"digest": "refuse"}, headers=_TOKEN)
+    answer = served.ask("POST", "/approve", json={"digest": _DIGEST, "by": "refuse"}, headers=_TOKEN)
     assert (answer.status_code, answer.json()["error"]) == (409, "There is no such plan.")
 
 
@@ -150,6 +159,18 @@ def test_without_a_token_nothing_is_changed(open_to_all: _Served) -> None:
     answer = open_to_all.ask("POST", "/suspend", json={}, headers=_TOKEN)
     assert (answer.status_code, "[http] token" in answer.text) == (403, True)
     assert open_to_all.commands.calls == []
+
+
+def test_without_a_token_no_page_of_another_site_reads_the_status(open_to_all: _Served) -> None:
+    port = open_to_all.server.url.rpartition(":")[2]
+    for host, code in (
+        ("localhost", 200),
+        ("[::1]", 200),
+        ("rebound.example.com", 403),
+        ("127.0.0.1.example.com", 403),
+    ):
+        assert open_to_all.ask("GET", "/status", headers={"host": f"{host}:{port}"}).status_code == code
+    assert open_to_all.ask("GET", "/healthz", headers={"host": "rebound.example.com"}).status_code == 200
 
 
 def test_an_address_in_use_is_a_usage_error() -> None:
@@ -220,6 +241,20 @@ def test_a_webhook_is_tried_again_and_tells_each_thing_once(chat: Any) -> None:
         (503, "led"), (429, "led"), (200, "led"), (200, "stumbled"), (200, "recovered"), (200, "refused")
     ]  # fmt: skip
     assert (chat.got.empty(), announcer.dropped, "secret" in repr(hook)) == (True, 0, False)
+
+
+def test_who_led_tells_of_the_state_that_fails_and_who_stands_by_tells_nothing(chat: Any) -> None:
+    hook = Webhook(f"http://127.0.0.1:{chat.server_port}/", "json", frozenset(KINDS))
+    failing, again = Stumbled(Part.STATE, "StateUnreachable", "no answer", 1, 5.0), Recovered(Part.STATE)
+    with Announcer([hook]) as announcer:
+        announcer(failing)  # it never led
+        announcer(again)
+        for one in (Led(True), Led(False), failing, Passed("failed", 0.1), again, Passed("standby", 0.1)):
+            announcer(one)
+        announcer(Stumbled(Part.GIT, "RemoteError", "no answer", 1, 5.0))  # by now another one leads, and tells it
+        announcer(Led(True))
+        got = [chat.got.get(timeout=10)[1]["kind"] for _ in range(5)]
+    assert (got, chat.got.empty()) == (["led", "led", "stumbled", "recovered", "led"], True)
 
 
 def test_a_final_refusal_is_given_up(chat: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -110,6 +112,31 @@ def test_a_submodule_where_declarations_belong_is_refused(desk: Path) -> None:
         taken(desk)
 
 
+@pytest.mark.parametrize("other", ["runs/A.toml", "RUNS/a.toml", "runs/\u00e9.toml"])
+def test_names_that_are_one_on_some_systems_are_refused(desk: Path, other: str) -> None:
+    if "\u00e9" in other:
+        (desk / "runs" / "e\u0301.toml").write_text("# decomposed\n")
+    (desk / other).parent.mkdir(exist_ok=True)
+    (desk / other).write_text("# other\n")
+    commit(desk)
+    if other.startswith("RUNS"):  # nobody looks there
+        assert "RUNS/a.toml" not in taken(desk)
+        return
+    with pytest.raises(SourceRefused, match="are one file"):
+        taken(desk)
+
+
+def test_a_stop_ends_a_command_that_hangs(tmp_path: Path) -> None:
+    stop = [""]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        remote = Remote(Place(f"git://127.0.0.1:{server.getsockname()[1]}/x"), tmp_path / "repository", lambda: stop[0])
+        threading.Timer(0.2, lambda: stop.__setitem__(0, "SIGTERM")).start()
+        began = time.monotonic()
+        with pytest.raises(RemoteError, match="SIGTERM"):
+            remote.newest()
+        assert time.monotonic() - began < 10
+
+
 @pytest.mark.parametrize("name", ["environments/a.toml/b.toml", "runs/a\nb.toml"])
 def test_a_name_that_would_jam_the_folder_is_refused(desk: Path, name: str) -> None:
     (desk / name).parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +188,20 @@ def test_a_branch_that_is_an_option_or_no_name(desk: Path, branch: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ext::sh -c true", "ext://x", "-x", "--upload-pack=x", "", "fd::3", "https://[x/y", "a\nb", "HTTPX://a/b"]
+    "url",
+    [
+        "ext::sh -c true",
+        "ext://x",
+        "-x",
+        "--upload-pack=x",
+        "",
+        "fd::3",
+        "https://[x/y",
+        "a\nb",
+        "HTTPX://a/b",
+        "ssh://ada:hidden@example.com/x",
+        "git://ada:hidden@example.com/x",
+    ],
 )
 def test_a_url_that_is_none(url: str) -> None:
     with pytest.raises(RemoteError):
@@ -209,6 +249,12 @@ def test_credentials_are_sent_and_never_told(closed: ThreadingHTTPServer, tmp_pa
     assert bool(sent) == bool(who) or not who
 
 
+def test_what_git_says_of_credentials_that_its_own_configuration_adds_is_not_told() -> None:
+    said = "fatal: unable to access 'https://x-access-token:ghp_hidden@example.com/o/n.git/': 403, see https://a.b/c@d"
+    told = address_of("https://example.com/o/n.git").concealed(said)
+    assert told == "fatal: unable to access 'https://***@example.com/o/n.git/': 403, see https://a.b/c@d"
+
+
 def test_a_remote_that_hangs_ends_in_time_with_all_that_git_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -217,6 +263,33 @@ def test_a_remote_that_hangs_ends_in_time_with_all_that_git_started(tmp_path: Pa
         with pytest.raises(RemoteError, match=r"within 0\.3 s"):
             remote.newest()
         assert time.monotonic() - began < 10
+
+
+_AS_PROCESS_1 = """
+import ctypes, os, sys
+from pathlib import Path
+from reconciler.watching.place import Place, RemoteError
+from reconciler.watching.remote import Remote
+
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER: orphans become ours
+try:
+    Remote(Place(sys.argv[1], timeout=0.5), Path(sys.argv[2])).newest()
+except RemoteError as problem:
+    print(problem)
+try:
+    print("left:", os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("nothing is left")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl")
+def test_nothing_stays_behind_that_the_process_1_of_a_container_inherits(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/n.git"
+        command = [sys.executable, "-c", _AS_PROCESS_1, url, str(tmp_path / "repository")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["git did not end within 0.5 s", "nothing is left"]
 
 
 def test_git_is_told_of_no_repository_of_the_process_and_of_no_other_protocol(monkeypatch: pytest.MonkeyPatch) -> None:

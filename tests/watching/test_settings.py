@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.config.settings import seconds
 from reconciler.model.errors import ConfigurationError, SecretError
+from reconciler.model.request import SecretRef
 from reconciler.watching.settings import Settings, read_settings
 from reconciler.watching.status import Mode
 
@@ -31,6 +32,10 @@ environment = "prod"
 var_files = ["values.toml"]
 variables = { size = "5" }
 state = { env = "STATE" }
+
+[allow]
+secrets = [{ env = "KEY" }, { file = "key" }]
+base_urls = ["https://b.example/api/"]
 
 [caps]
 window = "12h"
@@ -85,7 +90,9 @@ def test_everything(tmp_path: Path) -> None:
     assert (found.caps.window, found.caps.runs, found.caps.samples, found.caps.cost) == (43_200.0, 1, 0, 2.0)
     assert (found.listen, found.token, found.webhooks[0].url) == (("::1", 0), "secret", ENVIRON["HOOK"])
     assert found.withheld == {"GIT_URL", "STATE", "HOOK", "RECONCILER_STATE_URL"}
-    assert "secret" not in repr(found)
+    assert found.allowed.secrets == {SecretRef("env", "KEY"), SecretRef("file", "key")}
+    assert found.allowed.base_urls == {"https://b.example/api"}
+    assert not any(value in repr(found) for value in ("'secret'", *ENVIRON.values()))
 
 
 @pytest.mark.parametrize(
@@ -108,6 +115,9 @@ def test_everything(tmp_path: Path) -> None:
         ('[source]\nurl = { env = "A", file = "b" }\n', "watch.toml:2:7 A secret must be a reference"),
         (f'{SOURCE}[project]\nstate = "sqlite:///x.db"\n', "watch.toml:4:9 Value not allowed: A relative path"),
         (f'{SOURCE}[project]\nstate = "postgresql://a:hidden@b/c"\n', "watch.toml:4:9 A secret must be a reference"),
+        (f"{SOURCE}[allow]\nsecrets = [{{}}]\n", "watch.toml:4:12 A secret must be a reference"),
+        (f'{SOURCE}[allow]\nsecrets = ["KEY"]\n', "watch.toml:4:12"),
+        (f'{SOURCE}[allow]\nbase_urls = ["http://b.example"]\n', "watch.toml:4:14 Service address not allowed"),
         (f"{SOURCE}[caps]\nmax_runs = -1\n", "watch.toml:4:12"),
         (f"{SOURCE}[caps]\nmax_cost_usd = nan\n", "watch.toml:4:16"),
         (f'{SOURCE}[[deny]]\nstart = "61 * * * *"\nduration = "1h"\n', "watch.toml:4:9 Value not allowed"),
