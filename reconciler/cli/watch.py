@@ -43,9 +43,14 @@ def watch(session: Session, ctx: click.Context, config: Path | None, once: bool,
     from reconciler.applying.interruption import Interruption
     from reconciler.cli.signals import stop_on_signals
     from reconciler.model.errors import UsageError
-    from reconciler.watching.assembly import Assembly
-    from reconciler.watching.settings import read_settings
 
+    try:
+        from reconciler.watching.assembly import Assembly
+        from reconciler.watching.settings import read_settings
+    except ImportError as error:
+        raise UsageError(
+            f"watch needs its extra, which is not installed ({error}): pip install 'reconciler[watch]'."
+        ) from None
     path = config or session.root / _CONFIG
     if session.state_url is not None or session.environment is not None:
         raise UsageError(f"watch takes its environment and its state from {path}: [project] environment and state.")
@@ -66,6 +71,7 @@ def _log(session: Session, as_json: bool) -> Observer:
     from reconciler.cli.output import to_json
     from reconciler.clock import now
     from reconciler.views.apply_text import PlainLines
+    from reconciler.views.events_json import version_event
     from reconciler.views.paint import Paint, one_line
     from reconciler.watching.happenings import Happening
     from reconciler.watching.words import json_of, lines_of
@@ -84,4 +90,6 @@ def _log(session: Session, as_json: bool) -> Observer:
                 session.say(one_line(f"{now()} {line}"))
             sys.stdout.flush()
 
+    if as_json:
+        session.say(to_json(version_event(now()), None))
     return write_json if as_json else write

@@ -100,7 +100,12 @@ def schema_text() -> str:
 
 def keys(table: str) -> dict[str, _Schema]:
     """The keys of a table of the files, such as ``api``, as pydantic describes them, with all that they refer to."""
-    raw = TypeAdapter(_TABLES[table]).json_schema()
+    return keys_of(_TABLES[table])
+
+
+def keys_of(kind: Any) -> dict[str, _Schema]:
+    """The same of any table, by its type."""
+    raw = TypeAdapter(kind).json_schema()
     found: dict[str, _Schema] = _resolved(raw.get("properties", {}), raw.get("$defs", {}))
     return found
 

@@ -60,7 +60,7 @@ class Assembly:
         )
         announcer = Announcer(settings.webhooks)
         rules = Rules(settings.mode, settings.prune, settings.caps, partial(denied, settings.windows))
-        metrics = Metrics(lambda: self.controller.status, settings.caps)
+        metrics = Metrics(lambda: self.controller.status, settings.caps, lambda: announcer.dropped)
         self.controller = Controller(
             following, settings.place, settings.given.environment or "", rules, settings.pace, interruption,
             (log, metrics, announcer), Memory(work / "state-led"),

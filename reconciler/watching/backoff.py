@@ -64,6 +64,8 @@ class Backoff:
         self._until.clear()
         self._failures.clear()
 
-    def due(self) -> float | None:
-        """When the first of the failing parts is to be tried again."""
-        return min(self._until.values(), default=None)
+    def due(self, since: float) -> float | None:
+        """When the first of the failing parts is to be tried again. One whose turn came before ``since`` and that was
+        not tried then waits for another part: it is for nobody to hurry for its sake.
+        """
+        return min((until for until in self._until.values() if until > since), default=None)

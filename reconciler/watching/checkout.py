@@ -1,4 +1,9 @@
-"""The declarations of one revision as files, in a folder that stays: a state beside them outlives every revision."""
+"""The declarations of one revision as files, in a folder that stays: a state beside them outlives every revision.
+
+Each revision has a folder of its own below ``.revisions``, whole before anything points at it; the link ``.followed``
+says which one counts, and what the project has at its top are links through it. So one rename takes a revision, and
+whoever is killed leaves the old one or the new one, never a part of each.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +23,11 @@ from reconciler.model.errors import ConfigurationError, UsageError
 from reconciler.project import check_project
 from reconciler.watching.remote import SourceRefused
 
-_MARKER: Final = ".followed"  # its content: the commit that the files are of
-_WATCHED: Final = ("runs", "environments")
-_NEW: Final = ".reconciler-new-"
+_FOLLOWED: Final = ".followed"
+_REVISIONS: Final = ".revisions"
+_COMMIT: Final = ".commit"  # in the folder of a revision: the commit that its files are of
+_FOLDERS: Final = ("runs", "environments")
+_NEW: Final = ".reconciler-new"
 _MOST_TOLD: Final = 100
 
 
@@ -30,9 +38,9 @@ class Checkout:
         self.root = root
 
     def good(self) -> str | None:
-        """The commit whose declarations are there, as a whole; None while there are none."""
+        """The commit whose declarations are there, as a whole; None before any was taken."""
         try:
-            return (self.root / _MARKER).read_text("utf-8").strip() or None
+            return (self.root / _FOLLOWED / _COMMIT).read_text("utf-8").strip() or None
         except FileNotFoundError:
             return None
 
@@ -47,37 +55,59 @@ class Checkout:
         """Bring the folder to these files, if they are a project without errors that declares something, and there are
         no ``objections``, a line each.
 
-        Raises SourceRefused, and then the folder is as it was; OSError.
+        Raises SourceRefused and OSError, and then the declarations are as they were.
         """
         _check(files, environ, given, objections)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._refuse_others()
+        before = self.root / _REVISIONS / os.path.basename(self._linked(_FOLLOWED)) if self.good() else None
+        made = self._write(commit, files, before)
+        for name in (ROOT_FILE, *_FOLDERS):
+            if not self._linked(name):
+                self._link(name, f"{_FOLLOWED}/{name}")
+        self._link(_FOLLOWED, f"{_REVISIONS}/{made.name}")
+        _sync(self.root)
+
+    def _refuse_others(self) -> None:
+        """Raises SourceRefused where there is something in our place that we did not put there."""
         if (self.root / ".git").exists():
             raise SourceRefused(f"{self.root} is somebody's checkout; name another folder with -C")
-        found = self._declarations()
-        if found and not (self.root / _MARKER).exists():
-            raise SourceRefused(f"{self.root} holds declarations of somebody else; name another folder with -C")
-        # Without a commit, until all of them are there: a start after a kill takes the newest one again.
-        _write(self.root / _MARKER, b"")
-        for where, pattern in ((self.root, "*"), *((self.root / name, "**/*") for name in _WATCHED)):
-            for left in where.glob(pattern):
-                if left.name.startswith(_NEW):  # of a start that was killed
-                    left.unlink(missing_ok=True)
-        for path in found - files.keys():
-            (self.root / path).unlink(missing_ok=True)
-        for path, content in files.items():
-            target = self.root / path
-            if target.is_symlink() or not target.is_file() or target.read_bytes() != content:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _write(target, content)
-        _write(self.root / _MARKER, f"{commit}\n".encode())
+        for name in (ROOT_FILE, *_FOLDERS):
+            if os.path.lexists(self.root / name) and self._linked(name) != f"{_FOLLOWED}/{name}":
+                raise SourceRefused(f"{self.root} holds declarations of somebody else; name another folder with -C")
 
-    def _declarations(self) -> set[str]:
-        found = {ROOT_FILE} if os.path.lexists(self.root / ROOT_FILE) else set()
-        for name in _WATCHED:
-            for path in (self.root / name).rglob("*.toml"):
-                if path.is_symlink() or not path.is_dir():
-                    found.add(path.relative_to(self.root).as_posix())
-        return found
+    def _write(self, commit: str, files: Mapping[str, bytes], before: Path | None) -> Path:
+        """Make the folder of a revision, on the disk as a whole, beside that of the one before, and of no other."""
+        revisions = self.root / _REVISIONS
+        revisions.mkdir(exist_ok=True)
+        for left in revisions.iterdir():
+            if left != before:
+                shutil.rmtree(left)
+        made = Path(tempfile.mkdtemp(prefix=f"{commit[:12]}-", dir=revisions))
+        for name in _FOLDERS:
+            (made / name).mkdir()
+        for path, content in {**files, _COMMIT: f"{commit}\n".encode()}.items():
+            target = made / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if before is None or not _same(before / path, content, target):
+                _write(target, content)
+        for folder, _, _ in os.walk(made):
+            _sync(Path(folder))
+        _sync(revisions)
+        return made
+
+    def _link(self, name: str, target: str) -> None:
+        """In the place of one that leads elsewhere, in one step."""
+        new = self.root / _NEW
+        new.unlink(missing_ok=True)
+        new.symlink_to(target)
+        os.replace(new, self.root / name)
+
+    def _linked(self, name: str) -> str:
+        """Where a link leads; empty where there is none."""
+        with suppress(OSError):
+            return os.readlink(self.root / name)
+        return ""
 
 
 def _check(
@@ -129,15 +159,26 @@ def _line(found: Diagnostic) -> str:
     return f"{where}{found.summary}: {found.detail}"
 
 
+def _same(old: Path, content: bytes, new: Path) -> bool:
+    """Have a file that did not change by another name, which writes nothing; False where it did, or can't be."""
+    with suppress(OSError):
+        if old.read_bytes() == content:
+            os.link(old, new)
+            return True
+    return False
+
+
 def _write(path: Path, content: bytes) -> None:
-    """Whole, or not at all."""
-    handle, name = tempfile.mkstemp(prefix=_NEW, dir=path.parent)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """What the folder is called and holds is on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        os.fsync(handle)
+    finally:
+        os.close(handle)

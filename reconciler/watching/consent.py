@@ -48,7 +48,7 @@ def consent(plan: Plan, mode: Mode, prune: bool, caps: Caps, moment: Moment) -> 
         more = f" … and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
         return Held(Hold.ERRORS, f"the plan has errors. {' '.join(said)}{more}")
     if mode is Mode.APPROVE and not moment.approved:
-        return Held(Hold.APPROVAL, f"nobody approved it yet: reconciler approve {plan.digest}")
+        return Held(Hold.APPROVAL, f"nobody approved it yet: {_approve(plan)}")
     if moment.denied:
         return Held(Hold.WINDOW, moment.denied)
     stopping = [action for action in plan.actions if action.stops and not action.deposed]
@@ -57,7 +57,7 @@ def consent(plan: Plan, mode: Mode, prune: bool, caps: Caps, moment: Moment) -> 
         return Held(
             Hold.PRUNE,
             f"it cancels or deletes {len(stopping):,} run{'' if len(stopping) == 1 else 's'} ({first}), which needs a"
-            f" person: reconciler approve {plan.digest}; or prune = true",
+            f" person: {_approve(plan)}; or prune = true",
         )
     if plan.forbidding:
         said = [f"{item.limit.name}: {item.found}" for item in plan.forbidding]
@@ -65,6 +65,11 @@ def consent(plan: Plan, mode: Mode, prune: bool, caps: Caps, moment: Moment) -> 
     if exceeded := _exceeded(plan, caps, moment):
         return Held(Hold.CAP, exceeded)
     return None
+
+
+def _approve(plan: Plan) -> str:
+    """What a person types, in a checkout that has the same state."""
+    return f"reconciler {f'--env {plan.environment} ' if plan.environment else ''}approve {plan.digest}"
 
 
 def _suspended(found: Suspended) -> str:

@@ -36,7 +36,7 @@ from reconciler.watching.known import Known, Rules, known_of, rested
 from reconciler.watching.place import Place, RemoteError
 from reconciler.watching.reconcile import Outcome, reconcile, settle
 from reconciler.watching.remote import SourceRefused
-from reconciler.watching.status import Held, Mode, Part, Status, Trouble
+from reconciler.watching.status import NOTHING_SPENT, Held, Mode, Part, Status, Trouble
 from state.errors import StateError
 
 ALIVE_SECONDS: Final = 600.0  # a pass over the largest projects, or the longest call, takes less without a sign of life
@@ -89,7 +89,7 @@ class Controller:
                 self._pass()
                 if once:
                     return
-                self._rest(begun + self._backoff.spread(self._pace.interval))
+                self._rest(begun)
         finally:
             self._resign()
 
@@ -174,7 +174,9 @@ class Controller:
             self._lead_of.close()
             self._lead_of = None
             self._known = None
-            self._set(leader=False, planned=None, held=None)
+            # What only the leader looks at is not known any more; how the remote and the revision are, is.
+            self._set(leader=False, planned=None, held=None, runs={}, spent=NOTHING_SPENT, suspended=())
+            self._forget(Part.SERVICE)
             self._tell(Led(False))
 
     def _look(self, project: Project) -> Outcome | None:
@@ -247,15 +249,24 @@ class Controller:
         self._set(troubles={**self.status.troubles, part: found})
 
     def _worked(self, part: Part) -> None:
-        self._backoff.worked(part)
-        if part in self.status.troubles:
-            self._set(troubles={name: found for name, found in self.status.troubles.items() if name is not part})
+        if self._forget(part):
             self._tell(Recovered(part))
 
-    def _rest(self, until: float) -> None:
-        """Wait for the next pass, or for the first failing part's turn, or until somebody pokes or interrupts."""
+    def _forget(self, part: Part) -> bool:
+        """That a part fails; returns whether it did."""
+        self._backoff.worked(part)
+        failed = part in self.status.troubles
+        if failed:
+            self._set(troubles={name: found for name, found in self.status.troubles.items() if name is not part})
+        return failed
+
+    def _rest(self, begun: float) -> None:
+        """Wait for the next pass after the one that began then, or for the first failing part's turn, or until somebody
+        pokes or interrupts.
+        """
+        until = begun + self._backoff.spread(self._pace.interval)
         soonest = time.monotonic() + self._pace.least
-        due = self._backoff.due()
+        due = self._backoff.due(begun)
         until = max(soonest, until if due is None else min(until, due))
         self._set(next_at=_in(until - time.monotonic()))
         while not self._interruption() and (left := until - time.monotonic()) > 0:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from reconciler import __version__
@@ -25,10 +25,12 @@ _SECONDS: Final = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0)
 
 class Metrics:
     """An observer; ``registry`` has everything and is nobody else's. ``caps``: their sizes are shown where there are
-    such.
+    such; ``dropped``: how many messages of webhooks were given up.
     """
 
-    def __init__(self, status: Callable[[], Status], caps: Caps | None = None) -> None:
+    def __init__(
+        self, status: Callable[[], Status], caps: Caps | None = None, dropped: Callable[[], int] = lambda: 0
+    ) -> None:
         self.registry = CollectorRegistry()
         self._seconds = Histogram(
             "reconciler_reconcile_duration_seconds", "Passes", buckets=_SECONDS, registry=self.registry
@@ -38,7 +40,7 @@ class Metrics:
         self._failures = self._counter("failures", "Failures of what the controller depends on", "part", Part)
         self._errors = self._counter("api_errors", "Failures of the service", "class", CLASSES)
         self._revisions = self._counter("revisions", "Revisions seen", "result", ("followed", "refused"))
-        self.registry.register(_Gauges(status, caps or Caps()))
+        self.registry.register(_Gauges(status, caps or Caps(), dropped))
 
     def __call__(self, happened: Happening) -> None:
         """See ``Observer``."""
@@ -71,8 +73,8 @@ def _one_of(value: str, values: tuple[str, ...], other: str) -> str:
 
 
 class _Gauges(Collector):
-    def __init__(self, status: Callable[[], Status], caps: Caps) -> None:
-        self._status, self._caps = status, caps
+    def __init__(self, status: Callable[[], Status], caps: Caps, dropped: Callable[[], int]) -> None:
+        self._status, self._caps, self._dropped = status, caps, dropped
 
     def collect(self) -> Iterator[Metric]:
         now, caps = self._status(), self._caps
@@ -105,6 +107,9 @@ class _Gauges(Collector):
         yield _gauge("suspended", "1: everything is suspended", float(everything))
         patterns = sum(bool(one.scope) for one in now.suspended)
         yield _gauge("suspended_patterns", "Patterns of addresses that are suspended", float(patterns))
+        yield CounterMetricFamily(
+            "reconciler_webhook_dropped", "Messages of webhooks that were given up", value=self._dropped()
+        )
         yield _gauge("window_seconds", "The caps' sliding window", caps.window)
         for name, spent, most in (
             ("runs", now.spent.runs, caps.runs),

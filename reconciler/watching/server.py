@@ -21,6 +21,7 @@ from prometheus_client.exposition import choose_encoder
 
 from reconciler.config.settings import is_loopback, seconds
 from reconciler.model.errors import ReconcilerError, UsageError
+from reconciler.watching.connections import MOST_WAITING, Connection
 from reconciler.watching.metrics import Metrics
 from reconciler.watching.status import READY_PARTS, Part, Status
 from state.errors import StateError
@@ -100,7 +101,7 @@ class Server:
             uvicorn.Config(
                 self._app,
                 loop="asyncio",
-                http="h11",
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -108,7 +109,7 @@ class Server:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=64,
+                limit_concurrency=2 * MOST_WAITING,
                 timeout_keep_alive=5,
                 timeout_graceful_shutdown=1,
                 h11_max_incomplete_event_size=_MOST_BYTES,

@@ -31,6 +31,7 @@ from reconciler.watching.happenings import (
     Passed,
     Recovered,
     Refused,
+    Rested,
     Stumbled,
     Waits,
 )
@@ -123,12 +124,16 @@ class Announcer:
             case Waits(planned=planned, held=held):
                 return self._once(("waits", planned.digest, held.why))
             case Led(leader=leader):
+                if not leader:
+                    self._failing.discard(Part.SERVICE)  # who does not lead does not ask it
                 return self._changed(kind, leader)
             case Followed(commit=commit):
                 return self._changed(kind, commit)
             case Applied():
                 done = tuple(sorted(happened.done.items()))
                 return self._changed(kind, (happened.commit, happened.digest, done, happened.failures))
+            case Rested():
+                return True  # each run rests once
         return False
 
     def _once(self, key: Hashable) -> bool:
@@ -204,7 +209,8 @@ class _Post:
                     return
                 body = self._queue.popleft()
             if not self._delivered(body):
-                self.dropped += 1
+                with self._filled:
+                    self.dropped += 1
                 _log.warning("a webhook's message was given up")
 
     def _delivered(self, body: bytes) -> bool:

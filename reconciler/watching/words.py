@@ -78,11 +78,16 @@ def lines_of(happened: Happening, plain: PlainLines | None = None) -> list[str]:
 
 
 def planned_words(planned: Planned) -> str:
-    """``Plan sha256:…: 3 create, 1 cancel; 300 samples, ≈ $12.00``."""
+    """``Plan 067c62014fcf: 3 create, 1 cancel; 300 samples, ≈ $12.00``."""
     counts = [f"{count:,} {kind}" for kind, count in planned.actions.items() if count]
     cost = f", ≈ {dollars(planned.cost)}" if planned.cost else "" if planned.cost == 0 else ", cost unknown"
     bought = f"; {planned.samples:,} samples{cost}" if planned.samples else ""
-    return f"Plan {planned.digest}: {', '.join(counts) or 'no changes'}{bought}"
+    return f"Plan {_short(planned.digest)}: {', '.join(counts) or 'no changes'}{bought}"
+
+
+def _short(digest: str) -> str:
+    """Enough to tell one from another; whoever has to type it is told the whole of it."""
+    return digest.removeprefix("sha256:")[:_COMMIT]
 
 
 def _listed(lines: Sequence[str], count: int) -> Iterator[str]:
@@ -112,7 +117,7 @@ def _applied(happened: Applied) -> list[str]:
     by = f", approved by {happened.approved_by}" if happened.approved_by else ""
     where = happened.commit[:_COMMIT]
     return [
-        f"Applied {happened.digest} of {where}{by}: {', '.join(done) or 'nothing was done'}.",
+        f"Applied plan {_short(happened.digest)} of {where}{by}: {', '.join(done) or 'nothing was done'}.",
         *_listed(happened.failures, len(happened.failures)),
     ]
 

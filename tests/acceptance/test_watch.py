@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -131,6 +133,17 @@ def test_a_single_pass_listens_nowhere_and_its_exit_code_says_what_failed(
     repository.push_text("[run.b\n")
     assert "reconciler.toml:1:7" in project.expect(1, "watch", "--once", env=env).stdout
     assert service.creates == []
+
+
+@pytest.mark.parametrize("package", ["cronsim", "prometheus_client", "uvicorn"])
+def test_without_its_extra(project: Project, package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from reconciler.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "watch", "--once"],
+        env=project.environment(), cwd=project.elsewhere, capture_output=True, text=True, timeout=40, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "pip install 'reconciler[watch]'" in done.stderr
 
 
 def test_a_report_buys_nothing(project: Project, repository: Repository, service: FakeService) -> None:

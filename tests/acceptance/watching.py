@@ -15,6 +15,7 @@ import httpx
 from tests.acceptance.forks import REAL
 from tests.acceptance.project import HEAD, Project
 from tests.git import git
+from tests.views.schemas import problems
 
 TOKEN = "a-token-of-this-test"
 WAIT = 30.0  # seconds that anything may take
@@ -29,6 +30,7 @@ class Repository:
         self._project = project
         self.remote = project.folder / "remote.git"
         self.desk = project.folder / "desk"
+        self.commit = ""  # the newest that was pushed
         git(project.folder, "init", "--quiet", "--bare", "--initial-branch", "main", str(self.remote))
         git(project.folder, "clone", "--quiet", str(self.remote), str(self.desk))
         git(self.desk, "symbolic-ref", "HEAD", "refs/heads/main")
@@ -60,7 +62,8 @@ class Repository:
 
     def _pushed(self, *options: str) -> str:
         git(self.desk, "push", "--quiet", *options, "origin", "HEAD:main")
-        return git(self.desk, "rev-parse", "HEAD")
+        self.commit = git(self.desk, "rev-parse", "HEAD")
+        return self.commit
 
 
 class Watcher:
@@ -75,19 +78,22 @@ class Watcher:
         settings: str = "",
         env: Mapping[str, str] | None = None,
         interval: str = "1h",
+        url: str = "",
     ) -> None:
         self.folder: Path = project.folder / name
         self.folder.mkdir(exist_ok=True)
         (self.folder / "watch.toml").write_text(
             f'mode = "{mode}"\ninterval = "{interval}"\n\n'
-            f'[source]\nurl = "{repository.remote}"\nbranch = "main"\n\n'
+            f'[source]\nurl = "{url or repository.remote}"\nbranch = "main"\n\n'
             '[http]\nlisten = "127.0.0.1:0"\ntoken = { env = "WATCH_TOKEN" }\n\n'
             f'[allow]\nbase_urls = ["{project.url}"]\n\n' + settings
         )
         self._project = project
         self._env = project.environment({"WATCH_TOKEN": TOKEN, **(env or {})})
+        self.command = [*REAL, "-C", str(self.folder), "watch", "--json"]
         self._seen: list[Event] = []
         self.everything: list[Event] = []
+        self.wrong: list[str] = []  # what is not as docs/schemas/watch.schema.json says
         self._changed = threading.Condition()
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -95,7 +101,7 @@ class Watcher:
     def start(self) -> Watcher:
         """Start it, and wait until it listens."""
         process = subprocess.Popen(
-            [*REAL, "-C", str(self.folder), "watch", "--json"],
+            self.command,
             env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
         )  # fmt: skip
@@ -110,6 +116,7 @@ class Watcher:
         for line in process.stdout:
             try:
                 event = json.loads(line)
+                self.wrong += problems("watch", event, closed=True)
             except ValueError:
                 event = {"type": "text", "@message": line}
             with self._changed:
@@ -122,6 +129,7 @@ class Watcher:
         end = time.monotonic() + WAIT
         with self._changed:
             while True:
+                assert self.wrong == []
                 for number, event in enumerate(self._seen):
                     if event["type"] == kind and where(event):
                         del self._seen[: number + 1]

@@ -16,6 +16,7 @@ class Figures:
     title: str
     counts: dict[str, float | int | str] = field(default_factory=dict)
     by_point: dict[str, int] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)  # a table of another shape
     violations: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -24,6 +25,8 @@ class Figures:
         lines += table([(name, _number(value)) for name, value in self.counts.items()])
         if self.by_point:
             lines += ["", *table([(name, _number(value)) for name, value in self.by_point.items()])]
+        if self.lines:
+            lines += ["", *self.lines]
         lines += ["", f"violations: {len(self.violations)}", *(f"  {text}" for text in self.violations)]
         return "\n".join(lines)
 

@@ -13,8 +13,9 @@ from typing import Any
 from reconciler.config import meanings
 from reconciler.config.meanings import Meaning
 from reconciler.config.models import PATTERN_WORDS, UNBOUNDED
-from reconciler.config.schema import keys
+from reconciler.config.schema import keys, keys_of
 from reconciler.dataframer.fields import MODEL_FIELDS
+from tests.docs import watching
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "configuration.md"
 _PLACE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -41,7 +42,7 @@ _OBJECTS = {
     "PointTable": "tables",
     "RunTable": "tables",
 }
-TABLES = tuple(_MEANINGS)
+TABLES = (*_MEANINGS, "watch")
 
 
 def page(text: str) -> str:
@@ -55,6 +56,8 @@ def places(text: str) -> list[str]:
 
 
 def _table(name: str) -> str:
+    if name == "watch":
+        return _rows([("key", "allowed", "default", "meaning"), ("---", "---", "---", "---"), *_watch()])
     rows = [("key", "allowed", "default", "meaning"), ("---", "---", "---", "---")]
     if not any(meaning.default for meaning in _MEANINGS[name].values()):
         rows = [(*row[:2], *row[3:]) for row in rows]
@@ -63,6 +66,19 @@ def _table(name: str) -> str:
         default = (f"`{meaning.default}`" if meaning.default else "",) if len(rows[0]) == 4 else ()
         allowed = "the name of a model" if key in MODEL_FIELDS else _allowed(schema)
         rows.append((f"`{key}`", allowed, *default, meaning.text))
+    return _rows(rows)
+
+
+def _watch() -> Iterator[tuple[str, ...]]:
+    """A row for each key of watch.toml."""
+    for table, (shown, kind) in watching.tables().items():
+        for key, schema in keys_of(kind).items():
+            meaning = watching.MEANINGS[table][key]
+            default = f"`{meaning.default}`" if meaning.default else ""
+            yield f"`{shown}{key}`", watching.ALLOWED.get((table, key)) or _allowed(schema), default, meaning.text
+
+
+def _rows(rows: list[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
 
 

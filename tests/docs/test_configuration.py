@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft7Validator
 
 from reconciler.config.canonical import canonical
 from reconciler.config.schema import schema
+from reconciler.watching.settings import read_settings
+from tests.docs import watching
 from tests.docs.configuration import PAGE, TABLES, page, places
 
 TEXT = PAGE.read_text("utf-8")
@@ -42,3 +45,19 @@ def test_its_links_to_sections_lead_somewhere() -> None:
     headings = re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     assert [target for target in re.findall(r"\]\(#([^)]+)\)", TEXT) if target not in anchors] == []
+
+
+def test_the_defaults_of_watch_toml_are_the_controllers(tmp_path: Path) -> None:
+    found = []
+    for listed in (False, True):
+        (tmp_path / "watch.toml").write_text(watching.defaults(listed))
+        found.append(read_settings(tmp_path / "watch.toml", {}))
+    assert found[0] == found[1]
+
+
+def test_a_wrong_default_of_watch_toml_would_be_noticed(tmp_path: Path) -> None:
+    text = watching.defaults(True)
+    (tmp_path / "watch.toml").write_text(text)
+    right = read_settings(tmp_path / "watch.toml", {})
+    (tmp_path / "watch.toml").write_text(text.replace("max_files = 20_000", "max_files = 2_000"))
+    assert read_settings(tmp_path / "watch.toml", {}) != right

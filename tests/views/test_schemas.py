@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -26,7 +25,7 @@ from reconciler.views.events_json import diagnostic_event, event_json, plan_even
 from reconciler.views.plan_json import failed_plan_json, plan_json
 from tests.decisions.harness import make_plan
 from tests.planning.plans import AT, action, plan, request, unchanged
-from tests.views.schemas import ROOT, problems, schema
+from tests.views.schemas import ROOT, change, never_there, problems, schema
 
 CASES = sorted((ROOT / "tests" / "decisions" / "cases").iterdir())
 ERROR = Diagnostic(Severity.ERROR, "S", "D", "F", "run.a", Source("f.toml", 3, 5), ("[[moved]]", "x = 1"))
@@ -154,50 +153,9 @@ def test_every_event_is_as_the_schema_says_and_nothing_is_undescribed() -> None:
     assert types == set(schema("event")["properties"]["type"]["enum"])
 
 
-@pytest.mark.parametrize(("name", "documents"), [("plan", plan_documents), ("event", events)])
-def test_every_field_that_is_described_is_there(name: str, documents: Callable[[], Iterator[Any]]) -> None:
-    whole, seen = schema(name), set[tuple[int, str]]()
-
-    def walk(part: dict[str, Any], value: Any) -> None:
-        if "$ref" in part:
-            walk(whole["$defs"][part["$ref"].rpartition("/")[2]], value)
-        for inner in part.get("oneOf", ()):
-            walk(inner, value)
-        for key, inner in part.get("properties", {}).items():
-            if isinstance(value, dict) and key in value:
-                seen.add((id(part), key))
-                walk(inner, value[key])
-        if isinstance(value, (list, tuple)):
-            for item in value:
-                walk(part.get("items", {}), item)
-
-    def declared(part: Any) -> Iterator[tuple[int, str]]:
-        if isinstance(part, dict):
-            yield from ((id(part), key) for key in part.get("properties", ()))
-        for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-            yield from declared(inner)
-
-    for document in documents():
-        for part in whole["$defs"].values() if name == "event" else [whole["then"], whole["else"]]:
-            kind = part.get("properties", {}).get("type", {}).get("const")
-            if name == "plan" or kind == document["type"]:
-                walk(part, document)
-    never = {key for key in declared(whole["$defs"]) if key not in seen}
-    assert [key for _, key in never if key != "severity"] == []  # in `contains`: a condition, no description
-
-
-def change(document: dict[str, Any], path: str, value: Any = ...) -> dict[str, Any]:
-    """A copy with one value set, or taken out."""
-    made = copy.deepcopy(document)
-    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-    at: Any = made
-    for part in parents:
-        at = at[part]
-    if value is ...:
-        del at[last]
-    else:
-        at[last] = value
-    return made
+def test_every_field_that_is_described_is_there() -> None:
+    assert never_there("event", events(), "type") == []
+    assert never_there("plan", plan_documents()) == ["severity"]  # in `contains`: a condition, no description
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,16 @@ def test_parts_wait_on_their_own() -> None:
     assert not backoff.may(Part.SERVICE, 104.9)
     assert backoff.may(Part.SERVICE, 105.0)
     assert backoff.may(Part.GIT, 100.0)
-    assert backoff.due() == 105.0
+    assert backoff.due(100.0) == 105.0
+
+
+def test_a_part_that_waits_for_another_hurries_nobody() -> None:
+    backoff = Backoff(PACE, lambda: 0.5)
+    backoff.failed(Part.SERVICE, 100.0)
+    for _ in range(3):
+        backoff.failed(Part.STATE, 104.0)
+    assert backoff.due(104.0) == 105.0
+    assert backoff.due(105.0) == 124.0  # the service was not asked then: without the state there is nothing to ask
 
 
 def test_success_and_a_new_revision_begin_anew() -> None:
@@ -44,5 +53,5 @@ def test_success_and_a_new_revision_begin_anew() -> None:
     assert not backoff.worked(Part.GIT)
     assert backoff.failed(Part.GIT, 0.0) == 5.0
     backoff.reset()
-    assert backoff.due() is None
+    assert backoff.due(0.0) is None
     assert backoff.failed(Part.STATE, 0.0) == 5.0

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from reconciler.config.variables import Given
+from reconciler.project import check_project
 from reconciler.watching import checkout
 from reconciler.watching.checkout import Checkout, SourceRefused
-
-SPEC = "11111111-1111-4111-8111-111111111111"
-HEAD = b'[api]\nbase_url = "emulator"\n'
-RUN = f'[run.a]\nspec_id = "{SPEC}"\nnumber_of_samples = 5\n'.encode()
-GOOD = {"reconciler.toml": HEAD, "runs/a.toml": RUN}
+from tests.watching import dying
+from tests.watching.dying import GOOD, HEAD, RUN, SPEC
 
 
 def take(folder: Checkout, commit: str, files: dict[str, bytes]) -> None:
     folder.take(commit, files, {}, Given())
 
 
+def held(folder: Path) -> dict[str, bytes]:
+    """The declarations as a project has them."""
+    below = [Path(where) / name for top in ("runs", "environments") for where, _, names in os.walk(folder / top)
+             for name in names]  # fmt: skip
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in below}
+    return found | {"reconciler.toml": (folder / "reconciler.toml").read_bytes()}
+
+
 def test_it_holds_exactly_the_declarations_and_leaves_the_rest_alone(tmp_path: Path) -> None:
     folder = Checkout(tmp_path / "project")
     assert folder.good() is None
     take(folder, "one", {**GOOD, "runs/b/c.toml": RUN.replace(b"run.a", b"run.c"), "environments/prod.toml": b""})
+    assert held(folder.root).keys() == {*GOOD, "runs/b/c.toml", "environments/prod.toml"}
     (folder.root / ".reconciler").mkdir()
     for name in (".reconciler/state.db", "key", "values.toml"):
         (folder.root / name).write_text("kept")
     take(folder, "two", GOOD)
     assert folder.good() == "two"
-    found = {path.relative_to(folder.root).as_posix() for path in folder.root.rglob("*") if path.is_file()}
-    assert found == {".followed", ".reconciler/state.db", "key", "values.toml", *GOOD}
+    assert held(folder.root) == GOOD
+    assert [(folder.root / name).read_text() for name in (".reconciler/state.db", "key", "values.toml")] == ["kept"] * 3
+    check_project(folder.root)
+
+
+def test_it_keeps_one_revision_beside_the_one_that_counts(tmp_path: Path) -> None:
+    folder = Checkout(tmp_path / "project")
+    for number in range(5):
+        take(folder, f"{number}", {**GOOD, "reconciler.toml": HEAD + b"# %d\n" % number})
+    found = sorted((folder.root / ".revisions").iterdir())
+    assert [path.name[0] for path in found] == ["3", "4"]
+    assert len({(path / "runs" / "a.toml").stat().st_ino for path in found}) == 1  # did not change: written once
 
 
 @pytest.mark.parametrize(
@@ -53,7 +73,7 @@ def test_what_is_empty_or_wrong_is_not_taken(tmp_path: Path, files: dict[str, by
     assert said in "\n".join(refused.value.problems)
     assert "reconciler-watch-" not in "\n".join(refused.value.problems)
     assert folder.good() == "one"
-    assert {name: (folder.root / name).read_bytes() for name in GOOD} == GOOD
+    assert held(folder.root) == GOOD
 
 
 def test_what_nobody_foresaw_in_a_revision_does_not_end_the_controller(
@@ -71,28 +91,22 @@ def test_what_nobody_foresaw_in_a_revision_does_not_end_the_controller(
     assert folder.good() == "one"
 
 
-def test_a_start_after_a_kill_takes_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = Checkout(tmp_path / "project")
-    take(folder, "one", GOOD)
-    newer = {"reconciler.toml": HEAD + b"# new\n", "runs/b.toml": RUN}
-    write, left = checkout._write, [2]
-
-    def dies(path: Path, content: bytes) -> None:
-        if not left[0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        write(path, content)
-
-    monkeypatch.setattr(checkout, "_write", dies)
-    with pytest.raises(KeyboardInterrupt):
-        take(folder, "two", newer)
-    assert Checkout(folder.root).good() is None  # half of it counts as nothing
-    monkeypatch.setattr(checkout, "_write", write)
-    (folder.root / "runs" / ".reconciler-new-x").write_text("half")
-    take(Checkout(folder.root), "two", newer)
-    assert folder.good() == "two"
-    assert {path.name for path in folder.root.rglob("*.toml")} == {"reconciler.toml", "b.toml"}
-    assert not list(folder.root.rglob(".reconciler-new-*"))
+def test_a_kill_at_any_step_leaves_the_one_revision_or_the_other(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "tests.watching.dying", str(tmp_path)], check=True, cwd=dying.ROOT)
+    assert done.returncode == 0
+    left = sorted(tmp_path.iterdir())
+    good = []
+    for root in left:
+        folder = Checkout(root)
+        good.append(folder.good())
+        assert held(root) == dying.CONTENT[str(good[-1])]
+        check_project(root)
+        take(folder, "two", dying.CONTENT["two"])
+        assert (folder.good(), held(root)) == ("two", dying.CONTENT["two"])
+        assert len(list((root / ".revisions").iterdir())) <= 2
+    assert good == sorted(good, key=["one", "two"].index)
+    assert good.count("one") > 15
+    assert good[-1] == "two"
 
 
 @pytest.mark.parametrize("there", ["reconciler.toml", "runs/mine.toml", ".git/config"])
@@ -102,4 +116,4 @@ def test_a_folder_of_somebody_else_is_not_touched(tmp_path: Path, there: str) ->
     with pytest.raises(SourceRefused, match="somebody"):
         take(Checkout(tmp_path), "one", GOOD)
     assert (tmp_path / there).read_text() == "mine"
-    assert not (tmp_path / ".followed").exists()
+    assert not os.path.lexists(tmp_path / ".followed")

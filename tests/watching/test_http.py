@@ -12,12 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
-from reconciler.model.errors import UsageError
+from reconciler.model.errors import ServiceError, UsageError
+from reconciler.watching.consent import Caps
 from reconciler.watching.happenings import Applied, Led, Passed, Recovered, Refused, Stumbled
-from reconciler.watching.metrics import Metrics
+from reconciler.watching.metrics import CLASSES, Metrics
 from reconciler.watching.server import Server
 from reconciler.watching.status import Mode, Part, Status, Suspended, Trouble
 from reconciler.watching.webhooks import KINDS, Announcer, Webhook, chat_text
@@ -262,6 +264,47 @@ def test_a_final_refusal_is_given_up(chat: Any) -> None:
         announcer(Led(True))
         assert chat.got.get(timeout=10)[0] == 302
     assert (chat.got.empty(), announcer.dropped) == (True, 1)
+    metrics = Metrics(lambda: Status(Mode.APPLY, "main"), dropped=lambda: announcer.dropped)
+    assert metrics.registry.get_sample_value("reconciler_webhook_dropped_total") == 1
+
+
+def test_what_a_dashboard_needs_is_there_from_the_start() -> None:
+    caps = Caps(runs=1, samples=2, cost=3.0)
+    families = Metrics(lambda: Status(Mode.APPLY, "main"), caps).registry.collect()
+    found = {family.name.removeprefix("reconciler_"): labels_of(family) for family in families}
+    no_label = set[str]()
+    assert found == {
+        "reconcile_duration_seconds": {"le"},
+        "reconciles": {"outcome"},
+        "actions": {"kind"},
+        "failures": {"part"},
+        "api_errors": {"class"},
+        "revisions": {"result"},
+        "reconciler": {"revision", "branch", "mode", "environment", "version"},
+        "runs": {"status"},
+        "pending_actions": {"kind"},
+        "consecutive_failures": {"part"},
+        "held": {"why"},
+    } | dict.fromkeys(
+        (
+            "leader", "last_success_timestamp_seconds", "unmet", "drift", "suspended", "suspended_patterns",
+            "webhook_dropped", "window_seconds", "window_spent_runs", "window_spent_samples", "window_spent_usd",
+            "window_cap_runs", "window_cap_samples", "window_cap_usd",
+        ),
+        no_label,
+    )  # fmt: skip
+
+
+def labels_of(family: Metric) -> set[str]:
+    assert family.samples
+    return {label for sample in family.samples for label in sample.labels}
+
+
+def test_every_failure_of_the_service_has_a_class() -> None:
+    known, kinds = {*CLASSES}, [ServiceError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert {kind.__name__ for kind in kinds} <= known
 
 
 def test_what_others_wrote_makes_no_link_and_no_mention() -> None:

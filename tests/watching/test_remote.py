@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -261,6 +263,33 @@ def test_a_remote_that_hangs_ends_in_time_with_all_that_git_started(tmp_path: Pa
         with pytest.raises(RemoteError, match=r"within 0\.3 s"):
             remote.newest()
         assert time.monotonic() - began < 10
+
+
+_AS_PROCESS_1 = """
+import ctypes, os, sys
+from pathlib import Path
+from reconciler.watching.place import Place, RemoteError
+from reconciler.watching.remote import Remote
+
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER: orphans become ours
+try:
+    Remote(Place(sys.argv[1], timeout=0.5), Path(sys.argv[2])).newest()
+except RemoteError as problem:
+    print(problem)
+try:
+    print("left:", os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("nothing is left")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl")
+def test_nothing_stays_behind_that_the_process_1_of_a_container_inherits(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/n.git"
+        command = [sys.executable, "-c", _AS_PROCESS_1, url, str(tmp_path / "repository")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["git did not end within 0.5 s", "nothing is left"]
 
 
 def test_git_is_told_of_no_repository_of_the_process_and_of_no_other_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
