@@ -201,6 +201,8 @@ def test_a_branch_that_is_an_option_or_no_name(desk: Path, branch: str) -> None:
         "HTTPX://a/b",
         "ssh://ada:hidden@example.com/x",
         "git://ada:hidden@example.com/x",
+        "http://ada:hidden@example.com/x",
+        "HTTP://hidden@example.com/x",
     ],
 )
 def test_a_url_that_is_none(url: str) -> None:
