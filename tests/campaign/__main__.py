@@ -95,6 +95,7 @@ PARTS = {
         _storms,
     ),
     "setback-postgres": Part("The state's server set back to a copy", "tests.campaign.setback"),
+    "controller": Part("An hour of the controller", "tests.campaign.controller"),
     "pairs": Part("Pairs of concurrent applies", "tests.campaign.pairs"),
     "pairs-postgres": Part("Pairs of concurrent applies on two machines", "tests.campaign.pairs", _POSTGRES),
     "canary": Part("The search for secrets", "tests.campaign.canary"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,20 @@ def _creates(answer: Answer) -> Callable[[World], AbstractContextManager[None]]:
         world.service.weather = None
 
     return strikes
+
+
+@contextmanager
+def _service_is_silent(world: World) -> Iterator[None]:
+    over = threading.Event()
+
+    def mood(request: Request) -> Reply:
+        over.wait(60)
+        return Reply(200, wire=Wire.DROPPED)
+
+    world.service.mood = mood
+    yield
+    world.service.mood = None
+    over.set()
 
 
 @contextmanager
@@ -166,6 +181,7 @@ FAULTS: Final = (
     Fault("remote: no such repository", _host("missing")),
     Fault("state: killed", _killed),
     Fault("service: refuses connections", _service_refuses),
+    Fault("service: silent", _service_is_silent),
     Fault("remote: silent", _host("silent")),
     Fault("state: frozen", _frozen),
     Fault("service: creates rejected", _creates(answers.refused(402))),

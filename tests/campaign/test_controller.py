@@ -25,14 +25,14 @@ def test_it_recovers_without_a_hand_and_never_hurries(tmp_path: Path, own_server
 
 def test_without_its_back_off_it_would_be_found(tmp_path: Path, own_server: Server) -> None:
     fault = BY_NAME["remote: no such repository"]
-    figures = hour(tmp_path, PostgresStates(own_server), [fault], speed=40, eager=True)
+    figures = hour(tmp_path, PostgresStates(own_server), [fault], speed=20, eager=True)
     assert any(" passes, of at most " in text for text in figures.violations)
 
 
 def test_what_a_back_off_allows() -> None:
     pace = Pace(60.0)
     assert [tries(pace, seconds) for seconds in (1, 4, 5, 13, 14, 600)] == [1, 1, 2, 2, 3, 9]
-    assert allowed(pace, 216, parts=1) == Counted(16, 128, 30, 96)
+    assert allowed(pace, 216, parts=1, replicas=1) == Counted(16, 128, 30, 96)
 
 
 @pytest.mark.parametrize(

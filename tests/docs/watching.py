@@ -39,7 +39,10 @@ MEANINGS: Final[Mapping[str, Mapping[str, Meaning]]] = {
         ),
     },
     "allow": {
-        "secrets": Meaning("What the project may name as a key.", '[{ env = "DATAFRAMER_API_KEY" }]'),
+        "secrets": Meaning(
+            "The variables and files that the project may name as keys, spelled as there.",
+            '[{ env = "DATAFRAMER_API_KEY" }]',
+        ),
         "base_urls": Meaning("The services that the project may name.", '["https://df-api.dataframer.ai", "emulator"]'),
     },
     "caps": {
@@ -71,8 +74,8 @@ ALLOWED: Final[Mapping[tuple[str, str], str]] = {
     ("", "jitter"): f"0 to {settings._MOST_JITTER}",
     ("source", "max_bytes"): "from 100,000",
     ("project", "variables"): '`{ NAME = "VALUE" }`',
+    ("allow", "secrets"): "a list of `{ env = … }` and `{ file = … }`",
     **{("caps", key): "from 0" for key in ("max_runs", "max_samples", "max_cost_usd")},
-    ("allow", "secrets"): "a list of `{ env = … }`, `{ file = … }`",
     ("http", "token"): "`{ env = … }`, `{ file = … }`",
     ("webhooks", "events"): "a list of " + ", ".join(f'`"{kind}"`' for kind in KINDS),
 }

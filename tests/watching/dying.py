@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -52,16 +53,19 @@ def _dies_before(step: int, root: Path) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    base = folder / "base"
+    for commit in ("zero", "one"):
+        take(base, commit)
     for step in itertools.count():
         root = folder / f"{step:03}"
-        for commit in ("zero", "one"):
-            take(root, commit)
+        shutil.copytree(base, root, symlinks=True)
         child = os.fork()
         if not child:
             _dies_before(step, root)
             take(root, "two")
             os._exit(0)
         if os.waitpid(child, 0)[1] == 0:
+            shutil.rmtree(base)
             return
 
 

@@ -136,7 +136,9 @@ def test_a_misspelt_manifest_is_refused(path: str, value: Any) -> None:
 def test_the_settings_of_the_manifest_are_read_and_find_what_they_name(tmp_path: Path) -> None:
     found = settings_of_the_manifest(tmp_path)
     given = {item["name"]: item["valueFrom"]["secretKeyRef"]["name"] for item in container()["env"]}
-    assert found.withheld == given.keys() - {"DATAFRAMER_API_KEY"}  # which is for the project that is followed
+    followed = {ref.name for ref in found.allowed.secrets}  # what the project that is followed may name
+    assert found.withheld == given.keys() - followed
+    assert followed < given.keys()
     assert set(given.values()) == {"reconciler-watch"}
     assert found.token
     assert found.caps.cost is not None

@@ -1,13 +1,8 @@
-"""Prometheus' own parser and linter read ``/metrics``. ``promtool`` is taken from the PATH, else, on Debian and its
-kin, from the package, which is unpacked and not installed.
-"""
+"""Prometheus' own parser and linter read ``/metrics``."""
 
 from __future__ import annotations
 
-import fcntl
-import shutil
 import subprocess
-from pathlib import Path
 
 import httpx
 import pytest
@@ -33,35 +28,6 @@ STATUS = Status(
     suspended=(Suspended("", "why", "me", "2026-01-01"),),
     last_success="2026-01-01T00:00:00.000Z",
 )
-
-
-@pytest.fixture(scope="module")
-def promtool(request: pytest.FixtureRequest) -> str:
-    found = shutil.which("promtool")
-    if found is not None:
-        return found
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        pytest.skip("promtool is not installed")
-    folder = request.config.cache.mkdir("promtool")
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "finished").exists():
-            _unpack(folder)
-            (folder / "finished").touch()
-    return str(folder / "usr" / "bin" / "promtool")
-
-
-def _unpack(folder: Path) -> None:
-    try:
-        subprocess.run(
-            ["apt-get", "download", "--quiet", "prometheus"], cwd=folder, check=True, capture_output=True, timeout=200
-        )
-        (package,) = folder.glob("prometheus_*.deb")
-        subprocess.run(["dpkg-deb", "--extract", package, folder], check=True, capture_output=True)
-    except (subprocess.SubprocessError, OSError, ValueError) as problem:
-        pytest.skip(f"promtool is not installed, and its package can't be had: {problem}")
-    package.unlink()
-    (folder / "usr" / "bin" / "prometheus").unlink()
 
 
 def checked(promtool: str, text: bytes) -> tuple[int, str]:

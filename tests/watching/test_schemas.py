@@ -57,9 +57,9 @@ HAPPENED: tuple[Happening, ...] = (
     Applied(BEFORE, DIGEST, {}),
     Rested((Ending('run.a["x"]', "r1", "SUCCEEDED", 3, 0.5), *(Ending("run.b", "r", word) for word in FINAL))),
     Rested((Ending("run.b", "r2", "GONE"),)),
-    *(Worked(event) for event in EVENTS),
     Led(False),
     *(Passed(outcome, 0.1) for outcome in OUTCOMES),
+    *(Worked(event) for event in EVENTS),
 )
 
 
