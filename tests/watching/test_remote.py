@@ -89,7 +89,7 @@ def test_no_hook_filter_or_submodule_of_a_repository_is_run(desk: Path, tmp_path
     assert not ran.exists()
 
 
-@pytest.mark.parametrize("path", ["runs", "environments", "reconciler.toml", "runs/b.toml"])
+@pytest.mark.parametrize("path", ["runs", "environments", "reconciler.toml", "runs/b.toml", "runs/more"])
 def test_a_link_is_refused(desk: Path, path: str) -> None:
     (desk / "runs" / "a.toml").unlink()
     place = desk / path
