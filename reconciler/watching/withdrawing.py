@@ -75,7 +75,7 @@ class _Either(Interruption):
     """Stops for what another one stops for, and for reasons of its own."""
 
     def __init__(self, other: Interruption) -> None:
-        self._other, self.own = other, ""
+        self._other, self.own, self.heard = other, "", other.heard
 
     @property
     def reason(self) -> str:  # type: ignore[override]
