@@ -105,6 +105,7 @@ class Controller:
                 outcome = looked.kind
         elif project is not None and self._lead_of is None and Part.STATE not in self.status.troubles:
             outcome = "standby"
+            self._source_works()
         if not self.status.troubles:
             self._set(last_success=now())
         self._tell(Passed(outcome, time.monotonic() - begun))
@@ -139,6 +140,10 @@ class Controller:
             return
         self._set(revision=commit)
         self._worked(Part.SOURCE)
+
+    def _source_works(self) -> None:
+        if self.status.revision == self._handled:  # else the newest revision is refused, which stays a trouble
+            self._worked(Part.SOURCE)
 
     def _project(self) -> Project | None:
         """The project as it was last readable; None while there is none."""
@@ -206,8 +211,7 @@ class Controller:
             self._failed(Part.SOURCE, problem)
             return None
         self._worked(Part.STATE)
-        if self.status.revision == self._handled:  # else the newest revision is refused, which stays a trouble
-            self._worked(Part.SOURCE)
+        self._source_works()
         self._set(planned=outcome.planned, held=outcome.held)
         if outcome.held is None:
             self._said = None

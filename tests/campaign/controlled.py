@@ -43,7 +43,7 @@ def pace_at(speed: float) -> Pace:
 class _Eager(Backoff):
     """Waits for nothing."""
 
-    def failed(self, part: Part, now: float) -> float:
+    def failed(self, part: Part, now: float, least: float = 0.0) -> float:
         super().failed(part, now)
         self._until[part] = now
         return 0.0

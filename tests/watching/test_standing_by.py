@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from reconciler.applying.interruption import Interruption
 from reconciler.config.variables import Given
+from reconciler.model.errors import UsageError
 from reconciler.watching.backoff import Pace
 from reconciler.watching.checkout import Checkout
 from reconciler.watching.following import Following
@@ -79,6 +80,9 @@ def test_a_leader_that_is_relieved_while_the_service_fails(tmp_path: Path, servi
     for line in ("leader 0.0", 'runs{status="PENDING"} 0.0', "window_spent_runs 0.0", "drift 0.0", "suspended 0.0"):
         assert f"\nreconciler_{line}\n" in said
     assert 'consecutive_failures{part="service"} 0.0' in said
+    first._failed(Part.SOURCE, UsageError("a file of variables was not there for a moment"))
+    first._pass()
+    assert dict(first.status.troubles) == {}
     leading = generate_latest(Metrics(lambda: second.status).registry).decode()
     for line in ("leader 1.0", 'runs{status="PROCESSING"} 1.0', "window_spent_runs 1.0"):
         assert f"\nreconciler_{line}\n" in leading
