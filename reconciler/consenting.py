@@ -41,6 +41,7 @@ def approve(
     Raises StateError.
     """
     me = _me("approve", who)
+    reason = _writable(reason)
     made = ApprovalRecord(digest, now(), me.user, me.host, reason or None, _until(seconds))
     with closing(project.open_state()) as store:
         words = f"{digest} is approved{_for(made.until)}{f': {reason}' if reason else ''}"
@@ -71,7 +72,9 @@ def suspend(
     if not reason.strip():
         raise UsageError("A suspension needs a reason: whoever meets it later wants to know.")
     me = _me("suspend", who)
-    made = SuspensionRecord(spelled(scope), now(), me.user, me.host, reason.strip(), _until(seconds))
+    made = SuspensionRecord(
+        spelled(_writable(scope)), now(), me.user, me.host, _writable(reason.strip()), _until(seconds)
+    )
     with closing(project.open_state()) as store:
         made = _lengthened(made, suspended(store.suspensions(), made.at))
         words = f"{_named(made.scope)} is suspended{_for(made.until)}: {made.reason}"
@@ -184,6 +187,11 @@ def each_environment(
 def _me(command: str, who: Who | None) -> Holder:
     me = describe(command)
     return replace(me, user=who.user, host=who.host) if who else me
+
+
+def _writable(text: str) -> str:
+    """What a terminal of another encoding sent, as something that can be kept: it must not fail for that."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _told(me: Holder, at: str, kind: str, words: str) -> list[Write]:

@@ -116,7 +116,7 @@ def suspend(
         for scope in patterns or (consenting.EVERYTHING,):
             made = consenting.suspend(project, scope, reason, seconds)
             what = f"{where}{made.scope or 'Everything'} is suspended by {made.user}@{made.host}{_until(made.until)}."
-            longer = made.reason != reason.strip()
+            longer = "; " in made.reason and made.reason != reason.strip()
             session.tell(f"{what} It was suspended for longer already, and stays so." if longer else what)
         for scope in consenting.unmatched(project, patterns):
             session.caution(f"warning: {where}{scope} names nothing that is declared or recorded now.")

@@ -7,7 +7,7 @@ A declaration takes its file's ``[defaults]``, then those of reconciler.toml. ``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ from reconciler.config.variants import EXPANDING, WAYS, Variant, can_shard, keye
 from reconciler.model.address import NAME, format_address
 from reconciler.model.diagnostics import Severity
 
+MOST_INSTANCES: Final = 250_000  # of a whole project: a few lines may ask for more than any machine holds
 _NO_FIELDS = frozenset({*EXPANDING, "shard_size", "depends_on"})
 
 
@@ -50,6 +51,7 @@ def expand(loaded: Loaded) -> Expanded:
     findings: list[Finding] = []
     declarations: list[Declaration] = []
     seen: dict[str, Document] = {}
+    count = 0
     defaults = {id(document): _defaults(document, findings) for document in loaded.documents}
     common = next((defaults[id(document)] for document in loaded.documents if document.is_root), ())
     for document in loaded.documents:
@@ -68,7 +70,17 @@ def expand(loaded: Loaded) -> Expanded:
                 findings.append(problem)
                 continue
             seen[name] = document
-            declarations.append(_declaration(name, Layer(document, path, table), weaker, below, findings))
+            own = Layer(document, path, table)
+            if count > MOST_INSTANCES:  # told already
+                declarations.append(Declaration(name, own, (), broken=True))
+                continue
+            declarations.append(_declaration(name, own, weaker, below, findings))
+            count += len(declarations[-1].instances)
+            if count > MOST_INSTANCES:
+                declarations[-1] = Declaration(name, own, (), broken=True)
+                detail = f"With {name_of(own)}, this project declares more than {MOST_INSTANCES:,} runs."
+                fix = "Split the project: each part has a folder and a state of its own."
+                findings.append(error(document, path, "Too many instances", detail, fix, address=name_of(own)))
     tables = tuple(layer for layers in defaults.values() for layer in layers)
     return Expanded(tuple(declarations), tables, tuple(findings))
 

@@ -66,12 +66,14 @@ class Lead:
 
 def lead(project: Project, *, create: bool, memory: Memory | None = None) -> Lead | None:
     """Take the lead; None while another replica has it. ``create``: make the state where there is none, and none is
-    remembered.
+    remembered, and upgrade an older one; who only reports changes nothing for others.
 
     Raises StateError, OSError.
     """
     known = memory.recall(project) if memory else None
     try:
+        if not create:
+            project.open_state(read_only=True).close()
         store = project.open_state(create=create and known is None)
     except StateMissing:
         if known is not None:

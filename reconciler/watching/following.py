@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -43,6 +44,7 @@ class Following:
         self._state_url = state_url
         self._allowed = allowed
         self._pin = pin
+        self._guard = threading.Lock()
         self._read: tuple[object, Project] | None = None
 
     def newest(self) -> str:
@@ -58,13 +60,19 @@ class Following:
         self._remote.fetch(commit)
         with suppress(ConfigurationError, SecretError, UsageError):
             self.project()  # what state the one of before names is remembered
-        self._checkout.take(commit, self._remote.files(commit), self._environ, self._given, self._objections)
+        files = self._remote.files(commit)
+        with self._guard:
+            self._checkout.take(commit, files, self._environ, self._given, self._objections)
 
     def project(self) -> Project | None:
         """The project as it was last taken; None before any was. Read again only where something has changed.
 
         Raises ConfigurationError, SecretError, UsageError.
         """
+        with self._guard:  # what is read in one thread while another one takes would be of two revisions
+            return self._project()
+
+    def _project(self) -> Project | None:
         commit = self.good()
         if commit is None:
             return None

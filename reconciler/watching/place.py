@@ -8,6 +8,8 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.config.settings import is_loopback
+
 BRANCH: Final = re.compile(r"(?!-)(?!.*(?:\.\.|@\{|//|/$|\.lock$))[^\x00-\x20~^:?*\[\\\x7f]{1,255}")
 _PROTOCOLS: Final = ("https", "http", "ssh", "git", "file")
 _CREDENTIALS: Final = re.compile(r"://[^/@\s'\"]+@")
@@ -77,6 +79,8 @@ def address_of(url: str) -> Address:
     if not (user + password).isprintable():
         raise RemoteError("the user or the password in the URL of the remote has characters that none has")
     host = parts.netloc.rpartition("@")[2]
+    if (user or password) and scheme.lower() == "http" and not is_loopback(parts.hostname or ""):
+        raise RemoteError(f"http:// would send the user and the password in the clear to {parts.hostname}")
     return Address(urllib.parse.urlunsplit(parts._replace(netloc=host)), scheme.lower(), user, password)
 
 

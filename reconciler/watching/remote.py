@@ -28,6 +28,7 @@ from reconciler.watching.place import BRANCH, Place, RemoteError, address_of, en
 
 _REF: Final = "refs/reconciler/followed"
 _WATCHED: Final = ("runs", "environments")
+_SEARCHED: Final = "runs/"  # with all folders in it
 _POLL_SECONDS: Final = 0.02
 _MOST_SAID: Final = 64 * 1024 * 1024  # bytes that a command may print: names of files, and their contents
 _LONGEST_PATH: Final = 1_000
@@ -108,7 +109,7 @@ class Remote:
                 continue
             mode, kind, key, length = about.decode().split()
             # Where declarations may be that can't be seen, the runs of before would seem to be withdrawn.
-            if kind != "blob" or (name in _WATCHED and mode == _LINK):
+            if kind != "blob" or (mode == _LINK and (name in _WATCHED or name.startswith(_SEARCHED))):
                 raise SourceRefused(f"{name!r}: it is a link or a submodule, which is not followed")
             if not name.endswith(".toml"):
                 continue

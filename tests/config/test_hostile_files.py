@@ -220,3 +220,21 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None
         pipe.write_bytes(b"")  # lets the reader go
     thread.join()
     assert not waited
+
+
+def test_many_declarations_of_many_runs_are_refused_before_they_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = "11111111-1111-4111-8111-111111111111"
+    many = "".join(
+        f'[run.r{number}]\nspec_id = "{spec}"\ngeneration_model = "m/x"\nnumber_of_samples = 100\nshard_size = 1\n'
+        for number in range(300)
+    )
+    (tmp_path / "reconciler.toml").write_text(f'{many}depends_on = ["run.r298", "run.r0"]\n')
+    monkeypatch.setattr("reconciler.config.expand.MOST_INSTANCES", 250)
+    (found,) = errors(check_project(tmp_path).diagnostics)
+    assert (found.summary, found.address) == ("Too many instances", "run.r2")
+    assert "more than 250 runs" in found.detail
+    assert str(found.source) == "reconciler.toml:11:1"
+    monkeypatch.setattr("reconciler.config.expand.MOST_INSTANCES", 100_000)
+    assert check_project(tmp_path).valid

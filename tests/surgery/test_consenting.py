@@ -118,6 +118,14 @@ def test_a_suspension_is_not_shortened_by_another(
         assert [(one.until, one.reason) for one in store.suspensions()] == [(None, "the bill")]
 
 
+def test_words_of_a_terminal_in_another_encoding_are_no_reason_to_record_nothing(run: Run, project: Project) -> None:
+    assert run("suspend", "--reason", "f\udcfcr alle").code == 0
+    assert run("approve", DIGEST, "--reason", "f\udcfcr alle").code == 0
+    with state(project) as store:
+        assert [store.suspensions()[0].reason, store.approvals()[0].reason] == [r"f\udcfcr alle"] * 2
+    assert run("suspend", "run.\udcfc", "--reason", "r").err.count("names nothing") == 1
+
+
 def test_all_of_several_are_resumed_or_none(run: Run, project: Project) -> None:
     run("suspend", "run.working", "run.done", "--reason", "r")
     done = run("resume", "run.working", "run.don")

@@ -89,7 +89,7 @@ def test_no_hook_filter_or_submodule_of_a_repository_is_run(desk: Path, tmp_path
     assert not ran.exists()
 
 
-@pytest.mark.parametrize("path", ["runs", "environments", "reconciler.toml", "runs/b.toml"])
+@pytest.mark.parametrize("path", ["runs", "environments", "reconciler.toml", "runs/b.toml", "runs/more"])
 def test_a_link_is_refused(desk: Path, path: str) -> None:
     (desk / "runs" / "a.toml").unlink()
     place = desk / path
@@ -201,6 +201,8 @@ def test_a_branch_that_is_an_option_or_no_name(desk: Path, branch: str) -> None:
         "HTTPX://a/b",
         "ssh://ada:hidden@example.com/x",
         "git://ada:hidden@example.com/x",
+        "http://ada:hidden@example.com/x",
+        "HTTP://hidden@example.com/x",
     ],
 )
 def test_a_url_that_is_none(url: str) -> None:
