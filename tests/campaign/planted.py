@@ -30,6 +30,7 @@ _RESOLVE = "reconciler/applying/resolve.py"
 _PRECONDITIONS = "reconciler/applying/preconditions.py"
 _OUTCOMES = "reconciler/dataframer/outcomes.py"
 _TRANSPORT = "reconciler/dataframer/transport.py"
+_DIRECT = "reconciler/dataframer/direct.py"
 _DIFF = "reconciler/planning/diff.py"
 
 _JOURNAL = (
@@ -85,9 +86,17 @@ _EVIDENCE = (
            "a dropped answer counts as not sent"),
     Mutant("trace-ignored", _TRANSPORT, "return NoAnswer(sent, ", "return NoAnswer(False, ",
            "that the first byte left is not noticed"),
-    Mutant("redirects-followed", _TRANSPORT, "self._engine().handle_request(request)",
-           "httpx.Client(transport=self._engine(), follow_redirects=True).send(request, stream=True)",
+    Mutant("redirects-followed", _TRANSPORT, "self._engine().open(call, trace)",
+           "(following := httpx.Client(follow_redirects=True), ByHttpx(self._base_url, type('Following', (), {\n"
+           "                'handle_request': lambda _, request: following.send(request, stream=True)})())"
+           ".open(call, trace))[1]",
            "the POST and the key follow a redirect"),
+    Mutant("dead-connection-used", _DIRECT, "self._readable.poll(0)", "False",
+           "a connection that the service has closed is written to"),
+    Mutant("leftovers-kept", _DIRECT, "if not self._whole or self._rest:", "if not self._whole:",
+           "what was said unasked is taken for the next answer", also=("tests/dataframer/test_direct.py",)),
+    Mutant("half-read-kept", _DIRECT, "if not self._whole or self._rest:", "if self._rest:",
+           "the rest of an answer is taken for the next one", also=("tests/dataframer/test_direct.py",)),
     Mutant("no-total-deadline", _TRANSPORT, "with within(seconds), closing(", "with closing(",
            "a server that drips holds a POST open without end"),
     Mutant("called-off-but-sent", _TRANSPORT, "                before_first_byte()\n", "                pass\n",
