@@ -96,10 +96,14 @@ class Recorder:
         self._prepared |= {item.attempt.attempt_id: item for item in prepared}
         return prepared
 
-    def phase(self, commit: Commit) -> None:
-        """Commit one step of one submission. ACCEPTED brings everything that follows from it in the same transaction:
-        the run is current, the lifecycle holds, and a displaced run that still works is owed its cancel.
+    def phase(self, *commits: Commit) -> None:
+        """Commit a step of each of these submissions, all of them or none. ACCEPTED brings everything that follows from
+        it in the same transaction: the run is current, the lifecycle holds, and a displaced run that still works is
+        owed its cancel.
         """
+        self._group.commit([write for commit in commits for write in self._step(commit)])
+
+    def _step(self, commit: Commit) -> list[Write]:
         item, now = self._prepared[commit.attempt_id], self._now()
         run = commit.run
         writes: list[Write] = [Advance(commit.attempt_id, commit.phase, now, commit.note, run.id if run else None)]
@@ -111,7 +115,7 @@ class Recorder:
         if commit.phase not in (Phase.SENDING, Phase.PREPARED):
             what = f"{item.action.kind}: {commit.note or (f'run {run.id}' if run else '')}"
             writes.append(self._event(commit.phase.lower(), item.action.address, what, commit.attempt_id, run))
-        self._group.commit(writes)
+        return writes
 
     def left_behind(self, attempt: AttemptRecord) -> None:
         """A process ended while this was being sent: nobody knows."""

@@ -36,18 +36,19 @@ _DIFF = "reconciler/planning/diff.py"
 _JOURNAL = (
     Mutant("sending-left-out", _SUBMISSION, "effects.append(Commit(attempt_id, Phase.SENDING))",
            "effects.append(Send(attempt_id))", "the POST starts without a SENDING commit"),
-    Mutant("sending-after-the-post", _SENDING, "            self._recorder.phase(effect)\n",
-           "            if effect.phase is not Phase.SENDING:\n"
-           "                self._recorder.phase(Commit(effect.attempt_id, Phase.SENDING))\n"
-           "                self._recorder.phase(effect)\n",
+    Mutant("sending-after-the-post", _RECORD, "for commit in commits for write in self._step(commit)])",
+           "for step in commits if step.phase is not Phase.SENDING\n"
+           "            for commit in (Commit(step.attempt_id, Phase.SENDING), step) for write in self._step(commit)])",
            "SENDING is durable only once the answer is there"),
     Mutant("unknown-sent-again", _SUBMISSION, "return Commit(attempt_id, Phase.UNKNOWN, why)",
            "return Commit(attempt_id, Phase.PREPARED, why)", "an unknown outcome is PREPARED, and sent again"),
     Mutant("unknown-as-rejected", _SUBMISSION, "return Commit(attempt_id, Phase.UNKNOWN, why)",
            "return Commit(attempt_id, Phase.REJECTED, why)", "an unknown outcome is final, and hidden"),
-    Mutant("prepared-left-out-before-a-wait", _SENDING, "            self._recorder.phase(effect)\n",
-           "            if effect.phase is not Phase.PREPARED:\n                self._recorder.phase(effect)\n",
+    Mutant("prepared-left-out-before-a-wait", _RECORD, "for commit in commits for write in self._step(commit)])",
+           "for commit in commits if commit.phase is not Phase.PREPARED for write in self._step(commit)])",
            "what was certainly not executed stays SENDING while it waits"),
+    Mutant("place-given-back-twice", _SUBMISSION, "if event.phase is not Phase.ACCEPTED:", "if True:",
+           "more requests are on the wire at once than the pace allows"),
     Mutant("stop-ignored-after-sending", _SUBMISSION, "            if self.stopped:  # not sent yet",
            "            if False:  # not sent yet", "a stop between the commit and the POST is ignored"),
     Mutant("retry-after-ignored", _SUBMISSION, "self._backoff(state.later) if wait is None else wait",
@@ -87,12 +88,13 @@ _EVIDENCE = (
     Mutant("trace-ignored", _TRANSPORT, "return NoAnswer(sent, ", "return NoAnswer(False, ",
            "that the first byte left is not noticed"),
     Mutant("redirects-followed", _TRANSPORT, "self._engine().open(call, trace)",
-           "(following := httpx.Client(follow_redirects=True), ByHttpx(self._base_url, type('Following', (), {\n"
-           "                'handle_request': lambda _, request: following.send(request, stream=True)})())"
-           ".open(call, trace))[1]",
+           "ByHttpx(self._base_url, type('Following', (), {'handle_request': lambda _, request: httpx.Client(\n"
+           "                transport=DeadlineTransport(verify=False), follow_redirects=True\n"
+           "            ).send(request, stream=True)})()).open(call, trace)",
            "the POST and the key follow a redirect"),
     Mutant("dead-connection-used", _DIRECT, "self._readable.poll(0)", "False",
-           "a connection that the service has closed is written to"),
+           "a connection that the service has closed is written to",
+           also=("tests/dataframer/test_transport_faults.py",)),
     Mutant("leftovers-kept", _DIRECT, "if not self._whole or self._rest:", "if not self._whole:",
            "what was said unasked is taken for the next answer", also=("tests/dataframer/test_direct.py",)),
     Mutant("half-read-kept", _DIRECT, "if not self._whole or self._rest:", "if self._rest:",
