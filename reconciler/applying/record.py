@@ -13,7 +13,7 @@ from reconciler.applying.rows import limits_of, new_attempt, new_instance, overr
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import imported, observation
-from reconciler.model.changes import Action
+from reconciler.model.changes import Action, Kind
 from reconciler.model.limits import Override
 from reconciler.model.plan import Plan
 from reconciler.model.request import Instance, Lifecycle, canonical_json
@@ -27,6 +27,7 @@ from state.records import (
     MarkRecord,
     OwedRecord,
     Phase,
+    PlanActionRecord,
     SpecRecord,
 )
 from state.store import Store
@@ -53,13 +54,14 @@ class Recorder:
         self._plan: Plan | None = None
         self._began: str | None = None
         self._prepared: dict[str, Prepared] = {}
+        self._planned: dict[tuple[str, Kind], PlanActionRecord] = {}  # by attempt: a digest costs as much as a commit
         self.apply_id = str(uuid.uuid4())
 
     def begin(self, plan: Plan | None = None, approved: Iterable[Action] = ()) -> None:
         """Record that this command is about to change something. Whatever comes before it begins it without a plan.
         ``approved``: the actions of a reviewed plan that the state is to know as such.
         """
-        self._plan = plan
+        self._plan, self._planned = plan, {}
         self._began = self._began or self._now()
         writes: list[Write] = [Put(self._author.record(self.apply_id, self._began, plan))]
         if plan is not None and plan.reviewed:
@@ -290,7 +292,12 @@ class Recorder:
         plan = self._plan
         if plan is None:
             return []
-        return [Put(planned(plan, action, attempt_id, done_at))]
+        if attempt_id is None:
+            return [Put(planned(plan, action, attempt_id, done_at))]
+        entry = self._planned.get((attempt_id, action.kind))
+        if entry is None:
+            entry = self._planned[attempt_id, action.kind] = planned(plan, action, attempt_id, None)
+        return [Put(replace(entry, done_at=done_at))]
 
     def _event(
         self, kind: str, address: str | None, message: str, attempt_id: str | None = None, run: Run | None = None

@@ -22,6 +22,7 @@ from reconciler.deadline import left
 
 _HEAD_BYTES = 100 * 1024  # of a status line and headers, or of what follows the last chunk
 _READ_BYTES = 64 * 1024
+_WORTH_SETTING: Final = 0.02  # seconds by which an exchange may outlast its deadline
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(r"HTTP/([0-9]\.[0-9]) ([1-9][0-9]{2})(?: .*)?")
 _NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
@@ -58,6 +59,7 @@ class Direct:
         self._socket: socket.socket | None = None
         self._readable: select.poll | None = None
         self._rest = b""  # received, and not yet taken
+        self._timeout = 0.0  # of the socket: to set it gives other threads the interpreter
         self._whole = False  # the last answer was read to its end, and the connection may be used again
 
     def open(self, call: Call, trace: Trace) -> Opened:
@@ -132,7 +134,7 @@ class Direct:
         return self._socket
 
     def _send(self, connection: socket.socket, request: bytes) -> None:
-        connection.settimeout(_left())
+        self._set_timeout(connection, _left())
         try:
             connection.sendall(request)
         except TimeoutError as error:
@@ -140,12 +142,18 @@ class Direct:
         except OSError:
             pass  # the service may have answered, and closed, before it had read all
 
+    def _set_timeout(self, connection: socket.socket, seconds: float) -> None:
+        connection.settimeout(seconds)
+        self._timeout = seconds
+
     # -- the answer -----------------------------------------------------------------------------------------------
 
     def _more(self) -> bool:
         """Receive what there is; False at the end of the connection."""
         assert self._socket is not None
-        self._socket.settimeout(_left())
+        seconds = _left()
+        if self._timeout - seconds > _WORTH_SETTING:
+            self._set_timeout(self._socket, seconds)
         try:
             data = self._socket.recv(_READ_BYTES)
         except TimeoutError as error:
