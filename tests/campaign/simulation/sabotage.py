@@ -41,7 +41,8 @@ def _no_intent() -> Any:
     original = Recorder.phase
 
     def commit(self: Recorder, *effects: Commit) -> None:
-        original(self, *(effect for effect in effects if effect.phase is not Phase.SENDING))
+        if kept := [effect for effect in effects if effect.phase is not Phase.SENDING]:
+            original(self, *kept)
 
     return patch.object(Recorder, "phase", commit)
 
