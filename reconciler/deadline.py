@@ -36,14 +36,19 @@ class DeadlineTransport(httpx.HTTPTransport):
         self._pool._network_backend = _Backend(self._pool._network_backend)
 
 
-def _left(timeout: float | None) -> float | None:
+def left() -> float | None:
+    """Seconds that this thread's exchange still has, none or less once it is over; None where no end was set."""
     at: float | None = getattr(_ends, "at", None)
-    if at is None:
+    return None if at is None else at - time.monotonic()
+
+
+def _left(timeout: float | None) -> float | None:
+    seconds = left()
+    if seconds is None:
         return timeout
-    left = at - time.monotonic()
-    if left <= 0:
+    if seconds <= 0:
         raise httpcore.ReadTimeout("the deadline of the whole exchange has passed")
-    return left if timeout is None else min(timeout, left)
+    return seconds if timeout is None else min(timeout, seconds)
 
 
 class _Backend(httpcore.NetworkBackend):

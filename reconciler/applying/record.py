@@ -13,7 +13,7 @@ from reconciler.applying.rows import limits_of, new_attempt, new_instance, overr
 from reconciler.applying.submission import Commit
 from reconciler.dataframer.client import Listing
 from reconciler.dataframer.observation import imported, observation
-from reconciler.model.changes import Action
+from reconciler.model.changes import Action, Kind
 from reconciler.model.limits import Override
 from reconciler.model.plan import Plan
 from reconciler.model.request import Instance, Lifecycle, canonical_json
@@ -27,6 +27,7 @@ from state.records import (
     MarkRecord,
     OwedRecord,
     Phase,
+    PlanActionRecord,
     SpecRecord,
 )
 from state.store import Store
@@ -53,13 +54,14 @@ class Recorder:
         self._plan: Plan | None = None
         self._began: str | None = None
         self._prepared: dict[str, Prepared] = {}
+        self._planned: dict[tuple[str, Kind], PlanActionRecord] = {}  # by attempt: a digest costs as much as a commit
         self.apply_id = str(uuid.uuid4())
 
     def begin(self, plan: Plan | None = None, approved: Iterable[Action] = ()) -> None:
         """Record that this command is about to change something. Whatever comes before it begins it without a plan.
         ``approved``: the actions of a reviewed plan that the state is to know as such.
         """
-        self._plan = plan
+        self._plan, self._planned = plan, {}
         self._began = self._began or self._now()
         writes: list[Write] = [Put(self._author.record(self.apply_id, self._began, plan))]
         if plan is not None and plan.reviewed:
@@ -96,10 +98,14 @@ class Recorder:
         self._prepared |= {item.attempt.attempt_id: item for item in prepared}
         return prepared
 
-    def phase(self, commit: Commit) -> None:
-        """Commit one step of one submission. ACCEPTED brings everything that follows from it in the same transaction:
-        the run is current, the lifecycle holds, and a displaced run that still works is owed its cancel.
+    def phase(self, *commits: Commit) -> None:
+        """Commit a step of each of these submissions, all of them or none. ACCEPTED brings everything that follows from
+        it in the same transaction: the run is current, the lifecycle holds, and a displaced run that still works is
+        owed its cancel.
         """
+        self._group.commit([write for commit in commits for write in self._step(commit)])
+
+    def _step(self, commit: Commit) -> list[Write]:
         item, now = self._prepared[commit.attempt_id], self._now()
         run = commit.run
         writes: list[Write] = [Advance(commit.attempt_id, commit.phase, now, commit.note, run.id if run else None)]
@@ -111,7 +117,7 @@ class Recorder:
         if commit.phase not in (Phase.SENDING, Phase.PREPARED):
             what = f"{item.action.kind}: {commit.note or (f'run {run.id}' if run else '')}"
             writes.append(self._event(commit.phase.lower(), item.action.address, what, commit.attempt_id, run))
-        self._group.commit(writes)
+        return writes
 
     def left_behind(self, attempt: AttemptRecord) -> None:
         """A process ended while this was being sent: nobody knows."""
@@ -286,7 +292,12 @@ class Recorder:
         plan = self._plan
         if plan is None:
             return []
-        return [Put(planned(plan, action, attempt_id, done_at))]
+        if attempt_id is None:
+            return [Put(planned(plan, action, attempt_id, done_at))]
+        entry = self._planned.get((attempt_id, action.kind))
+        if entry is None:
+            entry = self._planned[attempt_id, action.kind] = planned(plan, action, attempt_id, None)
+        return [Put(replace(entry, done_at=done_at))]
 
     def _event(
         self, kind: str, address: str | None, message: str, attempt_id: str | None = None, run: Run | None = None

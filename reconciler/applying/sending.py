@@ -75,8 +75,23 @@ class Sender:
         """What is sent for it, secrets included."""
         return self._bodies[attempt_id]
 
-    def commit(self, effect: Commit) -> None:
-        """Make a phase durable. The id of an accepted run that can't be recorded is rescued, and named in the error."""
+    def commit(self, *effects: Commit) -> None:
+        """Make phases durable, in one transaction. The id of an accepted run that can't be recorded is rescued, and
+        named in the error.
+        """
+        if len(effects) == 1:
+            self._commit_alone(effects[0])
+            return
+        try:
+            self._recorder.phase(*effects)
+        except StateError:
+            for effect in effects:  # each by itself: one that can't be written must not take the others along
+                self._commit_alone(effect)
+        else:
+            for effect in effects:
+                self._committed(effect)
+
+    def _commit_alone(self, effect: Commit) -> None:
         try:
             self._recorder.phase(effect)
         except StateError as error:
@@ -87,6 +102,9 @@ class Sender:
                     f"Run {effect.run.id} was bought for {attempt.address}, and is not recorded yet: {kept}."
                 )
             raise
+        self._committed(effect)
+
+    def _committed(self, effect: Commit) -> None:
         if effect.phase is Phase.SENDING:
             self._committed_at[effect.attempt_id] = self._clock()
         elif effect.phase is Phase.ACCEPTED and effect.run is not None:

@@ -7,13 +7,15 @@ drive the same code with a clock of its own. What it guarantees:
 - SENDING is committed, and nothing else with it, before the request may leave.
 - An outcome that is not certain is UNKNOWN, and is never sent again.
 - Whatever is certain not to have been executed is committed as PREPARED before anyone waits.
+- So many requests are on the wire at once as the pace allows. Who has an answer that names its run makes room for the
+  next, whose SENDING may be committed together with that ACCEPTED: one sync for both.
 """
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -87,6 +89,13 @@ class Send(Struct, frozen=True):
 Effect = Commit | Send
 
 
+def together(effects: Sequence[Effect]) -> list[tuple[Commit, ...] | Send]:
+    """What followed from one event, as it is performed: its commits in one transaction, in their order."""
+    commits = tuple(effect for effect in effects if isinstance(effect, Commit))
+    sends = [effect for effect in effects if isinstance(effect, Send)]
+    return [commits, *sends] if commits else [*sends]
+
+
 class _State(Struct):
     not_sent: int = 0
     later: int = 0
@@ -106,7 +115,8 @@ class Wave(Struct):
     notes: dict[str, str] = field(default_factory=dict)
     _waiting: deque[str] = field(default_factory=deque)
     _states: dict[str, _State] = field(default_factory=dict)
-    _in_flight: int = 0
+    _in_flight: int = 0  # begun, and not at rest
+    _under_way: int = 0  # of these, what takes up a place of the pace: no run is known of it
     _paused_until: float = 0.0
     _next_send: float = 0.0
     _streak: int = 0
@@ -123,7 +133,7 @@ class Wave(Struct):
 
     def wake_at(self) -> float | None:
         """When a Tick may start something that waits now; None if only an answer can."""
-        if self.stopped or not self._waiting or self._in_flight >= self._limit():
+        if self.stopped or not self._waiting or self._under_way >= self._limit():
             return None
         return max(self._paused_until, self._next_send)
 
@@ -133,7 +143,7 @@ class Wave(Struct):
             case Committed():
                 return [*self._committed(event), *self._start(now)]
             case Replied():
-                return [self._replied(event.attempt_id, event.outcome, now)]
+                return [self._replied(event.attempt_id, event.outcome, now), *self._next(event.outcome, now)]
             case Stop():
                 self.stopped = self.stopped or event.reason
                 return []
@@ -145,16 +155,24 @@ class Wave(Struct):
 
     def _start(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        while self._waiting and not self.stopped and self._in_flight < self._limit():
+        while self._waiting and not self.stopped and self._under_way < self._limit():
             if now < self._paused_until or now < self._next_send:
                 break
             attempt_id = self._waiting.popleft()
             self._in_flight += 1
+            self._under_way += 1
             self._probe = attempt_id if self._streak >= UNKNOWN_STREAK else ""
             if self.pace.rate:
                 self._next_send = max(now, self._next_send) + 1.0 / self.pace.rate
             effects.append(Commit(attempt_id, Phase.SENDING))
         return effects
+
+    def _next(self, outcome: Outcome, now: float) -> list[Effect]:
+        """A run that is known makes room at once; what else an answer may mean, only when it is durable."""
+        if not isinstance(outcome, Accepted):
+            return []
+        self._under_way -= 1
+        return self._start(now)
 
     def _committed(self, event: Committed) -> list[Effect]:
         attempt_id, state = event.attempt_id, self._states[event.attempt_id]
@@ -163,6 +181,8 @@ class Wave(Struct):
                 return [Commit(attempt_id, Phase.PREPARED, self.stopped)]
             return [Send(attempt_id)]
         self._in_flight -= 1
+        if event.phase is not Phase.ACCEPTED:
+            self._under_way -= 1
         if event.phase is Phase.PREPARED and not state.giving_up and not self.stopped:
             self._waiting.appendleft(attempt_id)  # first again: a service that is down is found out with a few
         else:

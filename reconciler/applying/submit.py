@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from reconciler.applying.interruption import Interruption
 from reconciler.applying.sending import Sender
-from reconciler.applying.submission import Commit, Committed, Effect, Event, Replied, Send, Stop, Tick, Wave
+from reconciler.applying.submission import Commit, Committed, Event, Replied, Send, Stop, Tick, Wave, together
 from reconciler.dataframer import wirelog
 from reconciler.dataframer.outcomes import Outcome
 
@@ -24,14 +24,16 @@ def drive(wave: Wave, sender: Sender, interruption: Interruption) -> None:
 
 
 class Submitter:
-    """Drives one wave to its end. ``commit`` returns once the phase is durable; ``send`` makes one create call."""
+    """Drives one wave to its end. ``commit`` returns once the phases that it is given are durable, in one transaction;
+    ``send`` makes one create call.
+    """
 
-    def __init__(self, wave: Wave, commit: Callable[[Commit], None], send: Callable[[str], Outcome]) -> None:
+    def __init__(self, wave: Wave, commit: Callable[..., None], send: Callable[[str], Outcome]) -> None:
         self._wave = wave
         self._commit = commit
         self._send = send
         self._changed = threading.Condition()
-        self._effects: deque[Effect] = deque()
+        self._effects: deque[tuple[Commit, ...] | Send] = deque()
         self._failed = False
         self._done = False
         self._stop_reason: Callable[[], str] = str  # none
@@ -78,29 +80,34 @@ class Submitter:
 
     def _feed(self, event: Event) -> None:
         with self._changed:
-            self._effects.extend(self._wave.handle(event, time.monotonic()))
+            self._handle(event)
             self._changed.notify_all()
 
+    def _handle(self, event: Event) -> None:
+        self._effects.extend(together(self._wave.handle(event, time.monotonic())))
+
     def _work(self) -> None:
-        event: Event | None = None
-        while (effect := self._next(event)) is not None:
+        events: Sequence[Event] = ()
+        while (effect := self._next(events)) is not None:
             performed = False
             try:
-                event = self._perform(effect)
+                events = self._perform(effect)
                 performed = True
             finally:
                 if not performed:
                     self._fail()
 
-    def _next(self, event: Event | None) -> Effect | None:
+    def _next(self, events: Sequence[Event]) -> tuple[Commit, ...] | Send | None:
         """Hand in what came of an effect, and take the next one; None: nothing is left. Whoever hands in an event goes
-        on with what follows from it, and wakes others only for more than that: most events have one effect.
+        on with what follows from it, and wakes others only for more than that: an answer leads to one transaction, and
+        that to one send.
         """
         with self._changed:
-            if event is not None:
-                if reason := self._stop_reason():  # before anything follows from the event: it may be a purchase
-                    self._effects.extend(self._wave.handle(Stop(reason), time.monotonic()))
-                self._effects.extend(self._wave.handle(event, time.monotonic()))
+            if events:
+                if reason := self._stop_reason():  # before anything follows from the events: it may be a purchase
+                    self._handle(Stop(reason))
+                for event in events:
+                    self._handle(event)
                 if len(self._effects) != 1 or self._failed:  # none: the supervisor looks when to go on
                     self._changed.notify_all()
             while not self._effects and not self._done:
@@ -114,10 +121,8 @@ class Submitter:
             self._wave.handle(Stop("the state could not be written"), time.monotonic())
             self._changed.notify_all()
 
-    def _perform(self, effect: Effect) -> Event:
-        match effect:
-            case Commit():
-                self._commit(effect)
-                return Committed(effect.attempt_id, effect.phase)
-            case Send():
-                return Replied(effect.attempt_id, self._send(effect.attempt_id))
+    def _perform(self, effect: tuple[Commit, ...] | Send) -> Sequence[Event]:
+        if isinstance(effect, Send):
+            return [Replied(effect.attempt_id, self._send(effect.attempt_id))]
+        self._commit(*effect)
+        return [Committed(commit.attempt_id, commit.phase) for commit in effect]

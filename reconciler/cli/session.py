@@ -60,10 +60,10 @@ class Session:
         if failure is not None:
             raise failure
 
-    def tell(self, text: str) -> None:
-        """What happens by the way, on one line; not with --quiet."""
-        if not self.quiet:
-            self.say(one_line(text))
+    def tell(self, *texts: str) -> None:
+        """What happens by the way, each on one line; not with --quiet."""
+        if texts and not self.quiet:
+            self.say("\n".join(map(one_line, texts)))
 
     def warn(self, lines: Iterable[str]) -> None:
         """Lines for standard error."""

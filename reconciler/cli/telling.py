@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from reconciler.cli.output import to_json
@@ -38,6 +39,24 @@ class Telling(Protocol):
         """Leave the terminal as it was found, whatever happened."""
 
 
+class _Desk:
+    """Where threads hand in events without waiting for each other: whoever finds nobody at it writes for all."""
+
+    def __init__(self, write: Callable[[list[Event]], None]) -> None:
+        self._write = write
+        self._events: deque[Event] = deque()
+        self._guard = threading.Lock()
+
+    def hand_in(self, event: Event) -> None:
+        """In the order of these calls, each event is written by the end of one of them."""
+        self._events.append(event)
+        while self._events and self._guard.acquire(blocking=False):
+            try:
+                self._write([self._events.popleft() for _ in range(len(self._events))])
+            finally:
+                self._guard.release()
+
+
 class PlainTelling:
     """Lines for people, logs and pipes."""
 
@@ -45,7 +64,7 @@ class PlainTelling:
         self._session = session
         self._paint = paint
         self._lines = PlainLines(paint)
-        self._guard = threading.Lock()
+        self._desk = _Desk(self._write)
 
     def plan(self, plan: Plan) -> None:
         """The plan as text; its one line where nobody asked for more, and nobody is asked."""
@@ -60,10 +79,10 @@ class PlainTelling:
 
     def event(self, event: Event) -> None:
         """One line, if it says something new."""
-        with self._guard:
-            line = self._lines.line(event)
-            if line is not None:
-                self._session.tell(line)
+        self._desk.hand_in(event)
+
+    def _write(self, events: list[Event]) -> None:
+        self._session.tell(*(line for line in map(self._lines.line, events) if line is not None))
 
     def close(self, report: Report, code: int) -> None:
         """The closing line and what to do."""

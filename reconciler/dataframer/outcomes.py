@@ -115,14 +115,15 @@ def judge_create(reply: Reply) -> Outcome:
 
 
 def _judge_answer(answer: Answer) -> Outcome:
+    found = classify_status(answer.status, "retry-after" in answer.headers)
+    if found is Class.ACCEPTED:
+        run = parse_run(parse_json(answer.body))
+        if run is None:
+            return Unknown(f"HTTP {answer.status} without a usable run id")
+        return Accepted(run)
     said = service_words(answer.body)
     words, advised = f"HTTP {answer.status}: {said}", with_advice(answer.status, said)
-    match classify_status(answer.status, "retry-after" in answer.headers):
-        case Class.ACCEPTED:
-            run = parse_run(parse_json(answer.body))
-            if run is None:
-                return Unknown(f"HTTP {answer.status} without a usable run id")
-            return Accepted(run)
+    match found:
         case Class.REJECTED:
             return Rejected(answer.status, advised, stop=False)
         case Class.REJECTED_STOP:

@@ -21,6 +21,8 @@ import httpx
 
 from reconciler import __version__
 from reconciler.dataframer import wirelog
+from reconciler.dataframer.direct import Direct, suits
+from reconciler.dataframer.engine import ByHttpx, Call, Engine, Opened
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
 from reconciler.deadline import DeadlineTransport, within
 
@@ -31,7 +33,6 @@ _HEADERS: Final = {
     "accept": "application/json",
     "accept-encoding": "gzip",
 }
-_CONNECT_SECONDS = 4.0  # less than a submission may wait for its first byte
 
 
 class Transport(Protocol):
@@ -72,49 +73,53 @@ class HttpTransport:
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
-        self._make_transport = transport or self._network_transport
+        self._make_transport = transport
         self._ssl: ssl.SSLContext | None = None
         self._local = threading.local()
-        self._engines: list[httpx.BaseTransport] = []
+        self._engines: list[Engine] = []
         self._concealed: frozenset[bytes] = frozenset()
         self._guard = threading.Lock()
 
-    def _network_transport(self) -> httpx.BaseTransport:
+    def _made_engine(self) -> Engine:
+        if self._make_transport is not None:
+            return ByHttpx(self._base_url, self._make_transport())
         url = urllib.parse.urlsplit(self._base_url)
+        secure = url.scheme == "https"
         with self._guard:
             if self._ssl is None:  # costs 40 ms: made once
-                self._ssl = (
-                    httpx.create_ssl_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-                )
-        host = url.hostname or ""
+                self._ssl = httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                self._ssl.set_alpn_protocols(["http/1.1"])
         # The environment's proxy, as every HTTP client takes it; but never for this machine itself, in the clear.
-        direct = url.scheme == "http" or urllib.request.proxy_bypass(host)
+        direct = url.scheme == "http" or urllib.request.proxy_bypass(url.hostname or "")
         proxy = None if direct else urllib.request.getproxies().get(url.scheme)
-        return DeadlineTransport(verify=self._ssl, proxy=proxy, limits=httpx.Limits(max_connections=1))
+        if proxy is None and suits(self._base_url):
+            return Direct(self._base_url, self._ssl if secure else None)
+        limits = httpx.Limits(max_connections=1)
+        return ByHttpx(self._base_url, DeadlineTransport(verify=self._ssl, proxy=proxy, limits=limits))
 
-    def _engine(self) -> httpx.BaseTransport:
-        """This thread's connection. Used without httpx's client, whose redirects, cookies, logins and hooks are none
-        of ours, and cost time with each submission.
-        """
-        engine: httpx.BaseTransport | None = getattr(self._local, "engine", None)
+    def _engine(self) -> Engine:
+        """This thread's connection."""
+        engine: Engine | None = getattr(self._local, "engine", None)
         if engine is None:
-            engine = self._local.engine = self._make_transport()
+            engine = self._local.engine = self._made_engine()
             with self._guard:
                 self._engines.append(engine)
         return engine
 
-    def _request(
+    def _call(
         self,
         method: str,
         path: str,
         json: object,
         query: dict[str, str] | None,
         headers: dict[str, str] | None,
-        extensions: dict[str, Any],
-    ) -> httpx.Request:
+        seconds: float,
+    ) -> Call:
         own = {**_HEADERS, **(headers or {}), "authorization": f"Bearer {self._api_key()}"}
-        url = self._base_url + path
-        return httpx.Request(method, url, params=query, headers=own, json=json, extensions=extensions)
+        if json is None:
+            return Call(method, path, own, query or {}, None, seconds)
+        body = dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return Call(method, path, {**own, "content-type": "application/json"}, query or {}, body, seconds)
 
     def send(
         self,
@@ -145,18 +150,15 @@ class HttpTransport:
 
         started = time.monotonic()
         try:
-            timeout = dict.fromkeys(("read", "write", "pool"), seconds) | {"connect": min(_CONNECT_SECONDS, seconds)}
-            request = self._request(method, path, json, query, headers, {"trace": trace, "timeout": timeout})
-            with within(seconds), closing(self._engine().handle_request(request)) as response:
-                body, received = _read(response, most_bytes)
+            call = self._call(method, path, json, query, headers, seconds)
+            with within(seconds), closing(self._engine().open(call, trace)) as answer:
+                body, received = _read(answer, most_bytes)
                 body = self._without_secrets(body)
-            answered = {name.lower(): value for name, value in response.headers.items()}
             elapsed = time.monotonic() - started
-            known_as = self._without_secrets(wirelog.request_id(answered).encode()).decode("utf-8", "replace")
-            wirelog.answered(method, path, response.status_code, elapsed, known_as)
-            size = int(request.headers.get("content-length", "0"))
-            wirelog.sizes(method, path, size, received, len(body), opened)
-            return Answer(response.status_code, answered, body, elapsed)
+            known_as = self._without_secrets(wirelog.request_id(answer.headers).encode()).decode("utf-8", "replace")
+            wirelog.answered(method, path, answer.status, elapsed, known_as)
+            wirelog.sizes(method, path, len(call.body or b""), received, len(body), opened)
+            return Answer(answer.status, answer.headers, body, elapsed)
         except TRANSPORT_ERRORS as error:
             wirelog.failed(method, path, error, sent, time.monotonic() - started)
             return NoAnswer(sent, type(error).__name__, f"{str(error) or 'no details'} ({self._base_url})")
@@ -196,16 +198,16 @@ TRANSPORT_ERRORS = (
 )
 
 
-def _read(response: httpx.Response, most_bytes: int) -> tuple[bytes, int]:
+def _read(answer: Opened, most_bytes: int) -> tuple[bytes, int]:
     """The body, and how many bytes came for it. It is unpacked here: httpx would unpack layer upon layer, and each
     chunk of them whole.
     """
-    packing = response.headers.get("content-encoding", "").strip().lower()
+    packing = answer.headers.get("content-encoding", "").strip().lower()
     if packing not in ("", "identity", "gzip"):
         raise httpx.DecodingError(f"the answer is packed as {packing[:50]!r}, which was not asked for")
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if packing == "gzip" else None
     parts, size, received = [], 0, 0
-    for chunk in response.iter_raw():
+    for chunk in answer.chunks:
         received += len(chunk)
         if unpack is not None and unpack.eof:
             raise httpx.DecodingError("something follows the packed answer")

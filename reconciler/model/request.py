@@ -132,12 +132,17 @@ class Lifecycle(Struct, frozen=True):
 
     def to_json(self) -> str:
         """Canonical JSON."""
-        return canonical_json(asdict(self))
+        return _lifecycle_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Lifecycle:
         """The inverse of :meth:`to_json`; keys of a newer version are passed over."""
         return _lifecycle(text)
+
+
+@lru_cache(1024)
+def _lifecycle_json(lifecycle: Lifecycle) -> str:
+    return canonical_json(asdict(lifecycle))
 
 
 @lru_cache(1024)  # thousands of instances have the same few

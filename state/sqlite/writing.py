@@ -26,8 +26,9 @@ _ACCEPT_SQL = (
 _POINT_SQL = "UPDATE instances SET attempt_id = ? WHERE address = (SELECT address FROM attempts WHERE attempt_id = ?)"
 _RECORDED_SQL = "SELECT EXISTS (SELECT 1 FROM instances WHERE address = ?)"
 _HIGHEST_SQL = "SELECT coalesce(max(number), 0) FROM attempts WHERE address = ?"
-_FINAL = "status IN ({})".format(", ".join(f"'{status}'" for status in FINAL_STATUSES))
-_LATE = f"{_FINAL} AND :{_FINAL.replace(' IN', ' NOT IN')}"  # a report from before the run came to rest
+# No IN: for each of them SQLite would build a table, each time anew: 35 µs for a report of a run.
+_FINAL = "({})".format(" OR ".join(f"status = '{status}'" for status in FINAL_STATUSES))
+_LATE = f"{_FINAL} AND NOT {_FINAL.replace('status', ':status')}"  # a report from before the run came to rest
 _OBSERVE_SQL = (
     f"UPDATE attempts SET status = CASE WHEN {_FINAL} THEN status ELSE coalesce(:status, status) END, "
     + ", ".join(

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from reconciler.applying.sending import Sender
 from reconciler.applying.submission import Commit, Pace, Wave
 from reconciler.applying.submit import Submitter
+from reconciler.dataframer.client import Client
 from reconciler.dataframer.outcomes import NotSent, Outcome, Rejected, Unknown
+from reconciler.dataframer.transport import HttpTransport
 from state.errors import StateError, StateUnwritable
-from state.records import Phase
+from state.records import AttemptRecord, Phase
 from state.writes import Advance, Write
 from tests.applying.recording import WatchedStore, begun, creates, phases
 from tests.protocol.driver import accepted
@@ -82,18 +85,19 @@ def test_what_was_not_sent_is_sent_again_by_the_clock() -> None:
 
 def test_a_failing_commit_ends_it_and_raises_while_those_in_flight_are_recorded() -> None:
     made = Submission(refusing("run-0"), 50, Pace(5))
-    all_sent, failed = threading.Barrier(5), threading.Event()
+    all_sent, failed, sent = threading.Barrier(5), threading.Event(), set[str]()
 
     def send(attempt_id: str) -> Outcome:
+        sent.add(attempt_id)
         number = made.ids.index(attempt_id)
         all_sent.wait(WAIT)
         if number:
             assert failed.wait(WAIT)
         return accepted(f"run-{number}")
 
-    def commit(effect: Commit) -> None:
+    def commit(*effects: Commit) -> None:
         try:
-            made.recorder.phase(effect)
+            made.recorder.phase(*effects)
         except StateError:
             failed.set()
             raise
@@ -103,7 +107,8 @@ def test_a_failing_commit_ends_it_and_raises_while_those_in_flight_are_recorded(
     assert "could not be written" in made.wave.stopped
     steps = phases(made.store, made.ids)
     assert [steps[key][-1] for key in made.ids[:5]] == ["SENDING"] + ["ACCEPTED"] * 4
-    assert {tuple(steps[key]) for key in made.ids[5:]} == {("PREPARED",)}
+    assert {steps[key][-1] for key in made.ids[5:]} == {"PREPARED"}
+    assert sent == set(made.ids[:5])
 
 
 def told(error: BaseException) -> str:
@@ -122,12 +127,12 @@ def test_every_run_that_could_not_be_recorded_is_named() -> None:
         both_sent.wait(WAIT)
         return accepted(f"run-{made.ids.index(attempt_id)}")
 
-    def commit(effect: Commit) -> None:
+    def commit(*effects: Commit) -> None:
         try:
-            made.recorder.phase(effect)
+            made.recorder.phase(*effects)
         except StateError as error:  # as the sender does
-            if effect.run is not None:
-                error.add_note(f"Run {effect.run.id} was bought, and could not be recorded: keep its id.")
+            if effects[0].run is not None:
+                error.add_note(f"Run {effects[0].run.id} was bought, and could not be recorded: keep its id.")
             raise
 
     with pytest.raises(BaseException, match=r"run-|sub-exceptions") as raised:
@@ -184,3 +189,67 @@ def test_an_empty_wave_is_over() -> None:
     wave = Wave([], Pace(3), random.Random(1))
     Submitter(wave, lambda effect: None, lambda attempt_id: accepted()).run(never)
     assert wave.finished
+
+
+def test_an_acceptance_and_the_next_intent_are_one_transaction_and_more_is_not_sent_at_once() -> None:
+    made = Submission(WatchedStore(), 40, Pace(4))
+    begun_with = len(made.store.commits)
+    number = made.ids.index
+    Submitter(made.wave, made.recorder.phase, lambda attempt_id: accepted(f"run-{number(attempt_id)}")).run(never)
+    steps = [
+        [(write.attempt_id, write.phase) for write in commit if isinstance(write, Advance)]
+        for commit in made.store.commits[begun_with:]
+    ]
+    assert len(steps) <= 41  # each answer but the last four, and at most four before them
+    intents = [key for commit in steps for key, phase in commit if phase is Phase.SENDING]
+    assert sorted(intents) == sorted(made.ids)
+    open_ones: set[str] = set()
+    for commit in steps:  # after none of them are more submissions in doubt than the pace allows
+        open_ones.update(key for key, phase in commit if phase is Phase.SENDING)
+        open_ones.difference_update(key for key, phase in commit if phase is not Phase.SENDING)
+        assert len(open_ones) <= 4
+    assert not open_ones
+
+
+def test_an_intent_that_cannot_be_written_does_not_take_the_acceptance_along() -> None:
+    def refuse(writes: Sequence[Write]) -> None:
+        steps = [(write.attempt_id, write.phase) for write in writes if isinstance(write, Advance)]
+        if steps and (made.ids[1], Phase.SENDING) in steps:
+            raise StateUnwritable("The disk is full.", "Make room.")
+
+    store = WatchedStore(lambda writes: refuse(writes))
+    made = Submission(store, 2, Pace(1))
+    rescued: list[str] = []
+    sender = sending(made, rescued)
+    with pytest.raises(StateUnwritable):
+        Submitter(made.wave, sender.commit, lambda attempt_id: accepted("run-0")).run(never)
+    assert phases(store, made.ids) == {
+        made.ids[0]: ["PREPARED", "SENDING", "ACCEPTED"],
+        made.ids[1]: ["PREPARED"],
+    }
+    assert rescued == []
+    assert [run.id for run in sender.accepted.values()] == ["run-0"]
+
+
+def test_an_acceptance_that_cannot_be_written_is_rescued_and_nothing_follows_it() -> None:
+    made = Submission(refusing("run-0"), 2, Pace(1))
+    rescued: list[str] = []
+    sender = sending(made, rescued)
+    with pytest.raises(StateUnwritable) as raised:
+        Submitter(made.wave, sender.commit, lambda attempt_id: accepted("run-0")).run(never)
+    assert phases(made.store, made.ids) == {made.ids[0]: ["PREPARED", "SENDING"], made.ids[1]: ["PREPARED"]}
+    assert rescued == ["run-0"]
+    assert raised.value.__notes__ == ["Run run-0 was bought for run.r0, and is not recorded yet: kept."]
+
+
+def sending(made: Submission, rescued: list[str]) -> Sender:
+    """The product's sender over these attempts, without a network."""
+
+    def rescue(attempt: AttemptRecord, run_id: str) -> str:
+        rescued.append(run_id)
+        return "kept"
+
+    client = Client(HttpTransport("http://127.0.0.1:9", lambda: "key"))
+    sender = Sender(client, made.recorder, 5.0, lambda ref: "", lambda event: None, rescue)
+    sender.take(made.prepared)
+    return sender

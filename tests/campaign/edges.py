@@ -6,11 +6,17 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
+
+from reconciler.dataframer.direct import Direct
+from reconciler.dataframer.engine import Call, Opened, Trace
 
 Reached = Callable[[str], None]
 
@@ -125,11 +131,16 @@ def watch_lock_file(reached: Reached) -> None:
 
 
 def watch_http(reached: Reached) -> None:
-    """The stages of each exchange, as httpcore's trace tells them."""
+    """The stages of each exchange: as httpcore's trace tells them, and of the connection of our own."""
+    _watch_httpx(reached)
+    _watch_direct(reached)
+
+
+def _watch_httpx(reached: Reached) -> None:
     handle = httpx.HTTPTransport.handle_request
 
     def watched(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        call = _call(request)
+        call = _call(request.method, request.url.path)
         before: Callable[[str, dict[str, Any]], None] | None = request.extensions.get("trace")
 
         def trace(name: str, info: dict[str, Any]) -> None:
@@ -145,8 +156,46 @@ def watch_http(reached: Reached) -> None:
     httpx.HTTPTransport.handle_request = watched
 
 
-def _call(request: httpx.Request) -> str:
-    for method, pattern, name in _CALLS:
-        if request.method == method and re.fullmatch(f"/api/dataframer{pattern}", request.url.path):
+def _watch_direct(reached: Reached) -> None:
+    opened, send, head = Direct.open, Direct._send, Direct._head
+    calls = threading.local()
+
+    def at(stage: str) -> None:
+        if calls.name:
+            reached(f"{calls.name}, {stage}")
+
+    def watched_open(self: Direct, call: Call, trace: Trace) -> Opened:
+        calls.name = _call(call.method, call.path)
+
+        def tracing(name: str, info: dict[str, Any]) -> None:
+            trace(name, info)
+            if name.endswith("send_request_headers.started"):
+                at("before its first byte")
+
+        def whole(chunks: Iterator[bytes]) -> Iterator[bytes]:
+            yield from chunks
+            at("answered")
+
+        answer = opened(self, call, tracing)
+        return replace(answer, chunks=whole(answer.chunks))
+
+    def watched_send(self: Direct, connection: socket.socket, request: bytes) -> None:
+        said, mark, body = request.partition(b"\r\n\r\n")
+        send(self, connection, said + mark)
+        at("head sent")
+        send(self, connection, body)
+        at("sent")
+
+    def watched_head(self: Direct) -> tuple[int, dict[str, str], bool]:
+        found = head(self)
+        at("executed")
+        return found
+
+    Direct.open, Direct._send, Direct._head = watched_open, watched_send, watched_head
+
+
+def _call(method: str, path: str) -> str:
+    for known, pattern, name in _CALLS:
+        if method == known and re.fullmatch(f"/api/dataframer{pattern}", path):
             return name
     return ""

@@ -30,23 +30,25 @@ _RESOLVE = "reconciler/applying/resolve.py"
 _PRECONDITIONS = "reconciler/applying/preconditions.py"
 _OUTCOMES = "reconciler/dataframer/outcomes.py"
 _TRANSPORT = "reconciler/dataframer/transport.py"
+_DIRECT = "reconciler/dataframer/direct.py"
 _DIFF = "reconciler/planning/diff.py"
 
 _JOURNAL = (
     Mutant("sending-left-out", _SUBMISSION, "effects.append(Commit(attempt_id, Phase.SENDING))",
            "effects.append(Send(attempt_id))", "the POST starts without a SENDING commit"),
-    Mutant("sending-after-the-post", _SENDING, "            self._recorder.phase(effect)\n",
-           "            if effect.phase is not Phase.SENDING:\n"
-           "                self._recorder.phase(Commit(effect.attempt_id, Phase.SENDING))\n"
-           "                self._recorder.phase(effect)\n",
+    Mutant("sending-after-the-post", _RECORD, "for commit in commits for write in self._step(commit)])",
+           "for step in commits if step.phase is not Phase.SENDING\n"
+           "            for commit in (Commit(step.attempt_id, Phase.SENDING), step) for write in self._step(commit)])",
            "SENDING is durable only once the answer is there"),
     Mutant("unknown-sent-again", _SUBMISSION, "return Commit(attempt_id, Phase.UNKNOWN, why)",
            "return Commit(attempt_id, Phase.PREPARED, why)", "an unknown outcome is PREPARED, and sent again"),
     Mutant("unknown-as-rejected", _SUBMISSION, "return Commit(attempt_id, Phase.UNKNOWN, why)",
            "return Commit(attempt_id, Phase.REJECTED, why)", "an unknown outcome is final, and hidden"),
-    Mutant("prepared-left-out-before-a-wait", _SENDING, "            self._recorder.phase(effect)\n",
-           "            if effect.phase is not Phase.PREPARED:\n                self._recorder.phase(effect)\n",
+    Mutant("prepared-left-out-before-a-wait", _RECORD, "for commit in commits for write in self._step(commit)])",
+           "for commit in commits if commit.phase is not Phase.PREPARED for write in self._step(commit)])",
            "what was certainly not executed stays SENDING while it waits"),
+    Mutant("place-given-back-twice", _SUBMISSION, "if event.phase is not Phase.ACCEPTED:", "if True:",
+           "more requests are on the wire at once than the pace allows"),
     Mutant("stop-ignored-after-sending", _SUBMISSION, "            if self.stopped:  # not sent yet",
            "            if False:  # not sent yet", "a stop between the commit and the POST is ignored"),
     Mutant("retry-after-ignored", _SUBMISSION, "self._backoff(state.later) if wait is None else wait",
@@ -85,9 +87,18 @@ _EVIDENCE = (
            "a dropped answer counts as not sent"),
     Mutant("trace-ignored", _TRANSPORT, "return NoAnswer(sent, ", "return NoAnswer(False, ",
            "that the first byte left is not noticed"),
-    Mutant("redirects-followed", _TRANSPORT, "self._engine().handle_request(request)",
-           "httpx.Client(transport=self._engine(), follow_redirects=True).send(request, stream=True)",
+    Mutant("redirects-followed", _TRANSPORT, "self._engine().open(call, trace)",
+           "ByHttpx(self._base_url, type('Following', (), {'handle_request': lambda _, request: httpx.Client(\n"
+           "                transport=DeadlineTransport(verify=False), follow_redirects=True\n"
+           "            ).send(request, stream=True)})()).open(call, trace)",
            "the POST and the key follow a redirect"),
+    Mutant("dead-connection-used", _DIRECT, "self._readable.poll(0)", "False",
+           "a connection that the service has closed is written to",
+           also=("tests/dataframer/test_transport_faults.py",)),
+    Mutant("leftovers-kept", _DIRECT, "if not self._whole or self._rest:", "if not self._whole:",
+           "what was said unasked is taken for the next answer", also=("tests/dataframer/test_direct.py",)),
+    Mutant("half-read-kept", _DIRECT, "if not self._whole or self._rest:", "if self._rest:",
+           "the rest of an answer is taken for the next one", also=("tests/dataframer/test_direct.py",)),
     Mutant("no-total-deadline", _TRANSPORT, "with within(seconds), closing(", "with closing(",
            "a server that drips holds a POST open without end"),
     Mutant("called-off-but-sent", _TRANSPORT, "                before_first_byte()\n", "                pass\n",

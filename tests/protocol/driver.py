@@ -79,6 +79,8 @@ class Driver:
     def _handle(self, event: Event) -> None:
         if isinstance(event, Committed):
             self._make_durable(event)
+        if isinstance(event, Replied) and isinstance(event.outcome, Accepted):
+            self._in_flight.discard(event.attempt_id)  # it is known what came of it
         if isinstance(event, Replied) and isinstance(event.outcome, Later):
             seconds = event.outcome.wait if event.outcome.wait is not None else 0.0
             self._held_until = max(self._held_until, self.now + min(seconds, MAX_WAIT_SECONDS))

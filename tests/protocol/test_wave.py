@@ -24,6 +24,7 @@ from reconciler.applying.submission import (
     Stop,
     Tick,
     Wave,
+    together,
 )
 from reconciler.dataframer.outcomes import Accepted, Later, NotSent, Outcome, Rejected, Unknown
 from reconciler.model.run import Run, RunStatus
@@ -112,6 +113,36 @@ def test_accepted_at_once() -> None:
     assert set(done.wave.outcomes.values()) == {Phase.ACCEPTED}
     assert set(done.sends.values()) == {1}
     assert done.now == 0.0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "follows"),
+    [
+        (accepted("r"), [Phase.ACCEPTED, Phase.SENDING]),
+        (Rejected(400, "no", stop=False), [Phase.REJECTED]),
+        (Unknown("?"), [Phase.UNKNOWN]),
+        (Later(429, "slow", None), [Phase.PREPARED]),
+        (NotSent("dns"), [Phase.PREPARED]),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("stopped", [False, True])
+def test_only_a_run_that_is_known_makes_room_before_its_answer_is_durable(
+    outcome: Outcome, follows: list[Phase], stopped: bool
+) -> None:
+    wave = Wave(["a0", "a1", "a2"], Pace(1), random.Random(1))
+    assert wave.handle(Tick(), 0.0) == [Commit("a0", Phase.SENDING)]
+    assert wave.handle(Committed("a0", Phase.SENDING), 0.0) == [Send("a0")]
+    if stopped:
+        wave.handle(Stop("SIGINT"), 0.0)
+    (commits,) = together(wave.handle(Replied("a0", outcome), 0.0))
+    assert isinstance(commits, tuple)
+    assert [commit.phase for commit in commits] == follows[: 1 if stopped else 2]
+    assert [commit.attempt_id for commit in commits] == ["a0", "a1"][: len(commits)]
+    assert not wave.finished
+    if len(commits) == 2:  # the acceptance gives its place back once, not again when it is durable
+        assert wave.handle(Committed("a0", Phase.ACCEPTED), 0.0) == []
+        assert wave.wake_at() is None
 
 
 def test_a_refusal_is_final_and_the_others_go_on() -> None:

@@ -14,7 +14,7 @@ from reconciler.applying.resolve import Decision, resolve
 from reconciler.applying.sending import Sender
 from reconciler.applying.settle import Examiner, Settler, foresee
 from reconciler.applying.settling import Patience
-from reconciler.applying.submission import Commit, Committed, Effect, Event, Pace, Replied, Send, Tick, Wave
+from reconciler.applying.submission import Commit, Committed, Event, Pace, Replied, Send, Tick, Wave, together
 from reconciler.applying.tools import Options, Tools
 from reconciler.dataframer.client import Client, Listing
 from reconciler.model.events import Report
@@ -99,31 +99,30 @@ class Process:
         world = self.world
         for attempt in self.store.attempts():
             self._origins[attempt.attempt_id] = Origin(attempt.address, attempt.attempt_id, attempt.request_digest)
-        effects: list[Effect] = wave.handle(Tick(), world.now)
+        effects = together(wave.handle(Tick(), world.now))
         try:
             while not wave.finished:
                 if effects:
                     effect = effects.pop(int(world.random.random() * len(effects)))
-                    effects += wave.handle(self._perform(effect, sender), world.now)
+                    for event in self._perform(effect, sender):
+                        effects += together(wave.handle(event, world.now))
                     continue
                 wake = wave.wake_at()
                 assert wake is not None, "the wave waits for nothing"
                 world.pass_time(max(wake - world.now, 0.0))
-                effects += wave.handle(Tick(), world.now)
+                effects += together(wave.handle(Tick(), world.now))
         except Killed:
             self._leave(effects, sender)
             raise
 
-    def _perform(self, effect: Effect, sender: Sender) -> Event:
-        match effect:
-            case Commit():
-                sender.commit(effect)
-                return Committed(effect.attempt_id, effect.phase)
-            case Send(attempt_id=attempt_id):
-                self.world.sending = self._origins[attempt_id]
-                return Replied(attempt_id, sender.send(attempt_id))
+    def _perform(self, effect: tuple[Commit, ...] | Send, sender: Sender) -> Sequence[Event]:
+        if isinstance(effect, Send):
+            self.world.sending = self._origins[effect.attempt_id]
+            return [Replied(effect.attempt_id, sender.send(effect.attempt_id))]
+        sender.commit(*effect)
+        return [Committed(commit.attempt_id, commit.phase) for commit in effect]
 
-    def _leave(self, effects: Sequence[Effect], sender: Sender) -> None:
+    def _leave(self, effects: Sequence[tuple[Commit, ...] | Send], sender: Sender) -> None:
         """Threads of a killed process may have had their requests on the wire."""
         world = self.world
         for effect in effects:

@@ -40,9 +40,9 @@ def _no_intent() -> Any:
     """SENDING is not made durable before the request leaves."""
     original = Recorder.phase
 
-    def commit(self: Recorder, effect: Commit) -> None:
-        if effect.phase is not Phase.SENDING:
-            original(self, effect)
+    def commit(self: Recorder, *effects: Commit) -> None:
+        if kept := [effect for effect in effects if effect.phase is not Phase.SENDING]:
+            original(self, *kept)
 
     return patch.object(Recorder, "phase", commit)
 
