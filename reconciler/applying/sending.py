@@ -77,32 +77,21 @@ class Sender:
 
     def commit(self, *effects: Commit) -> None:
         """Make phases durable, in one transaction. The id of an accepted run that can't be recorded is rescued, and
-        named in the error.
+        named in the error. Nothing is tried again: nobody may know whether a commit that failed was made.
         """
-        if len(effects) == 1:
-            self._commit_alone(effects[0])
-            return
         try:
             self._recorder.phase(*effects)
-        except StateError:
-            for effect in effects:  # each by itself: one that can't be written must not take the others along
-                self._commit_alone(effect)
-        else:
-            for effect in effects:
-                self._committed(effect)
-
-    def _commit_alone(self, effect: Commit) -> None:
-        try:
-            self._recorder.phase(effect)
         except StateError as error:
-            if effect.run is not None:
-                attempt = self._items[effect.attempt_id].attempt
-                kept = self._rescue(attempt, effect.run.id)
-                error.add_note(
-                    f"Run {effect.run.id} was bought for {attempt.address}, and is not recorded yet: {kept}."
-                )
+            for effect in effects:
+                if effect.run is not None:
+                    attempt = self._items[effect.attempt_id].attempt
+                    kept = self._rescue(attempt, effect.run.id)
+                    error.add_note(
+                        f"Run {effect.run.id} was bought for {attempt.address}, and is not recorded yet: {kept}."
+                    )
             raise
-        self._committed(effect)
+        for effect in effects:
+            self._committed(effect)
 
     def _committed(self, effect: Commit) -> None:
         if effect.phase is Phase.SENDING:
