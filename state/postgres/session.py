@@ -98,7 +98,8 @@ def connect(target: Target, *, read_only: bool) -> tuple[Session, Facts]:
         durable = "on" if facts.synchronous_commit in ("off", "local") else facts.synchronous_commit
         # The server gives up before we do, so that its words are heard and the session can still be used.
         statement, lock = round(target.timeout * 900), round(min(_LOCK_SECONDS, target.timeout * 0.5) * 1000)
-        values = (str(statement), str(lock), str(lock), "on" if read_only else "off", durable)
+        idle = lock // 2  # whoever waits for the lock of a process that was stopped is still waiting when it is ended
+        values = (str(statement), str(lock), str(idle), "on" if read_only else "off", durable)
         session.execute(_SETTINGS_SQL, values)
     except BaseException:
         session.close()
