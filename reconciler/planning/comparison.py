@@ -37,6 +37,7 @@ class Comparison(Struct, frozen=True):
 
 
 _SAME = Comparison()
+_UNTOLD = frozenset(NEVER_REPORTED) - {"spec_id"}  # which the list of runs tells
 
 
 def sent_fields(attempt: AttemptRecord) -> dict[str, Any]:
@@ -103,10 +104,19 @@ def drift(attempt: AttemptRecord) -> tuple[FieldChange, ...]:
     """Sent fields that the service reports differently; nulls where the service nulls are none."""
     if attempt.reported_json is None and attempt.spec_version is None:
         return ()
-    reported = _reported(attempt)
+    reported = json.loads(attempt.reported_json) if attempt.reported_json else {}
+    reported["spec_id"] = attempt.spec_id
+    if attempt.spec_version is not None:
+        reported["spec_version"] = attempt.spec_version
     sent = sent_fields(attempt)
-    seen = {name: reported[name] for name in sent if name in reported and reported[name] is not None}
-    return field_changes({name: sent[name] for name in seen}, seen, {})
+    other = {
+        name: value
+        for name in sent
+        if (value := reported.get(name)) is not None and value != sent[name] and name not in _UNTOLD
+    }
+    if not other:  # of nearly all of them: nothing is left to compare in detail
+        return ()
+    return field_changes({name: sent[name] for name in other}, other, {})
 
 
 def field_changes(
