@@ -192,6 +192,8 @@ class Controller:
             return None
         try:
             if self._rules.mode is not Mode.REPORT:
+                if self._known is None:  # what came to rest since the last start, or another replica's last look
+                    self._know(project)
                 settle(project, self._observe)
             known = self._know(project)
             revision = Revision(self.status.revision, False, None, self._place.folder)

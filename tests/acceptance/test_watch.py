@@ -118,6 +118,20 @@ def test_runs_that_come_to_rest_are_told(project: Project, repository: Repositor
     watcher.end()
 
 
+def test_what_came_to_rest_between_two_starts_is_told(
+    project: Project, repository: Repository, service: FakeService
+) -> None:
+    service.polls = None
+    repository.push(run("a", 10))
+    watcher = Watcher(project, repository).start()
+    watcher.wait("watch_passed")
+    watcher.end()
+    service.finish(service.run_of(10).id, "FAILED")
+    project.root = watcher.folder
+    told = project.expect(0, "watch", "--once", env={"WATCH_TOKEN": TOKEN}).stdout
+    assert "1 run rests: 1 FAILED." in told
+
+
 def test_a_single_pass_listens_nowhere_and_its_exit_code_says_what_failed(
     project: Project, repository: Repository, service: FakeService
 ) -> None:
