@@ -16,7 +16,7 @@ import trustme
 
 from reconciler.dataframer.direct import Direct, suits
 from reconciler.dataframer.outcomes import Answer, NoAnswer, Reply
-from reconciler.dataframer.transport import HttpTransport
+from reconciler.dataframer.transport import MOST_BYTES, HttpTransport, NotNow
 from reconciler.deadline import DeadlineTransport
 from tests.dataframer.wire import raw_server
 
@@ -45,14 +45,11 @@ SAME = {
     "a chunk without its end": OK + b"transfer-encoding: chunked\r\n\r\nb\r\n" + BODY,
     "no body": b"HTTP/1.1 204 No Content\r\n\r\n",
     "no body though it has a length": b"HTTP/1.1 304 Not Modified\r\ncontent-length: 11\r\n\r\n",
-    "first a hint": b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK + SIZED,
     "only a hint": b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n",
     "another protocol": b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\nfoo",
     "repeated headers": OK + b"X-A: 1\r\nx-a:2 \r\nx-B:\t b c\t\r\n" + SIZED,
-    "a header that goes on": OK + b"x-a: 1\r\n  more\r\n\tand more\r\n" + SIZED,
     "an empty header": OK + b"x-a:\r\n" + SIZED,
     "latin letters": OK + b"x-a: caf\xe9\r\n" + SIZED,
-    "unicode": OK + "x-a: café\r\n".encode() + SIZED,
     "no colon": OK + b"x-a\r\n" + SIZED,
     "a space before the colon": OK + b"x-a : 1\r\n" + SIZED,
     "a zero byte": OK + b"x-a: \0\r\n" + SIZED,
@@ -63,13 +60,33 @@ SAME = {
     "an empty line": b"\r\n" + OK + SIZED,
     "half a head": OK + b"content-len",
     "half a body": OK + b"content-length: 12\r\n\r\n" + BODY,
-    "another version": b"HTTP/2.0 201 Created\r\n" + SIZED,
     "no version": b"201 Created\r\n" + SIZED,
     "a short status": b"HTTP/1.1 20 Created\r\n" + SIZED,
     "a long status": b"HTTP/1.1 2011 Created\r\n" + SIZED,
     "a long header": OK + b"x-a: " + b"b" * 300_000 + b"\r\n" + SIZED,
     "packed": OK + b"content-encoding: gzip\r\n\r\n" + gzip.compress(BODY),
     "a refusal": b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}",
+    "a chunk with another end": OK + b"transfer-encoding: chunked\r\n\r\n2\r\n{}xy0\r\n\r\n",
+    "a signed chunk": OK + b"transfer-encoding: chunked\r\n\r\n+2\r\n{}\r\n0\r\n\r\n",
+    "no end after the last chunk": OK + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
+    "two codings": OK + b"transfer-encoding: chunked\r\ntransfer-encoding: gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "a signed length": OK + b"content-length: +11\r\n\r\n" + BODY,
+    "a length behind a return": OK + b"x-a: 1\rcontent-length: 2\r\n" + SIZED,
+    "a second status": OK + b"HTTP/1.1 200 OK\r\n" + SIZED,
+    "a line of a mailbox": OK + b"From me\r\n" + SIZED,
+    "headers cut short": OK + b"content-length: 2",
+    "a status of odd digits": b"HTTP/1.1 2_01 Created\r\n" + SIZED,
+    "a space before the status": b" HTTP/1.1 201 Created\r\n" + SIZED,
+    "no body though it is chunked": b"HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n",
+    "first a hint": b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK + SIZED,
+    "a header that goes on": OK + b"x-a: 1\r\n  more\r\n\tand more\r\n" + SIZED,
+    "another version": b"HTTP/2.0 201 Created\r\n" + SIZED,
+    "a length twice in one": OK + b"content-length: 11, 11\r\n\r\n" + BODY,
+    "a space behind the length": OK + b"content-length: 11 \r\n\r\n" + BODY,
+    "a space behind the coding": OK + b"transfer-encoding: chunked \r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "more than 100 headers": OK + b"x-a: 1\r\n" * 101 + SIZED,
+    "parts that no parser takes": OK + b"content-type: multipart/x; boundary*=a; boundary*0=b\r\n" + SIZED,
+    "unicode": OK + "x-a: café\r\n".encode() + SIZED,
 }  # fmt: skip
 
 
@@ -102,6 +119,16 @@ def test_an_answer_is_read_as_httpx_reads_it(answer: bytes, pieces: int) -> None
     else:
         assert isinstance(ours, NoAnswer)
         assert (ours.sent, ours.error) == (theirs.sent, theirs.error)
+
+
+@pytest.mark.parametrize("line", [b"1\r\n", b"HTTP/1.1 200 OK\r\n"])
+def test_what_is_no_header_may_stand_behind_the_last_chunk(line: bytes) -> None:
+    """Nothing is read there: the answer is whole. httpx takes it for none."""
+    answer = OK + b"transfer-encoding: chunked\r\n\r\nb\r\n" + BODY + b"\r\n0\r\n" + line + b"\r\n"
+    ours = ask(answer, None, 1)
+    assert isinstance(ours, Answer)
+    assert (ours.status, ours.body) == (201, BODY)
+    assert isinstance(ask(answer, plain, 1), NoAnswer)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
@@ -137,7 +164,9 @@ KEPT = {
     "more than was asked for": (OK + SIZED + OK + b"content-length: 13\r\n\r\n" + b'{"id": "bad"}', 3),
     "framed in two ways": (OK + b"content-length: 11\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 3),
     "closing": (OK + b"Connection: x, Close\r\n" + SIZED, 3),
+    "closing in a second header": (OK + b"Connection: x\r\nConnection: close\r\n" + SIZED, 3),
     "an old version": (b"HTTP/1.0 201 Created\r\n" + SIZED, 3),
+    "an old version that would be kept": (b"HTTP/1.0 201 Created\r\nConnection: keep-alive\r\n" + SIZED, 3),
 }  # fmt: skip
 
 
@@ -179,7 +208,11 @@ def test_what_is_said_unasked_on_an_idle_connection_is_no_answer() -> None:
 
 def test_an_answer_that_was_given_up_leaves_nothing_to_the_next_one() -> None:
     def serve(connection: socket.socket) -> None:
-        connection.sendall(OK + b"content-length: 3000000\r\n\r\n" + b"x" * 3_000_000)
+        connection.sendall(OK + b"content-length: 3000000\r\n\r\n" + b"x" * (MOST_BYTES + 1))
+        while connection.recv(65536):  # the rest comes with the next request
+            connection.sendall(
+                b"x" * (3_000_000 - MOST_BYTES - 1) + OK + b"content-length: 13\r\n\r\n" + b'{"id": "bad"}'
+            )
 
     with raw_server(serve) as server:
         transport = HttpTransport(server.url, lambda: "key")
@@ -187,6 +220,21 @@ def test_an_answer_that_was_given_up_leaves_nothing_to_the_next_one() -> None:
         transport.close()
     assert [isinstance(reply, NoAnswer) and reply.error for reply in replies] == ["AnswerTooLarge"] * 2
     assert server.connections == 2
+
+
+def test_a_request_that_was_called_off_is_no_part_of_the_next_one() -> None:
+    def call_off() -> None:
+        raise NotNow("slept")
+
+    with raw_server(lambda connection: connection.sendall(OK + SIZED)) as server:
+        transport = HttpTransport(server.url, lambda: "key")
+        replies = [transport.send("POST", f"/{n}", json={}, seconds=5, before_first_byte=call_off) for n in range(2)]
+        transport.send("POST", "/last", json={}, seconds=5)
+        transport.close()
+    assert [isinstance(reply, NoAnswer) and reply.sent for reply in replies] == [False] * 2
+    said = b"".join(server.heard)  # the connections that were given up said nothing
+    assert said.startswith(b"POST /last ")
+    assert said.count(b"POST") == 1
 
 
 @pytest.mark.parametrize("key", ["canary\nkey", "canary key ", "canär", "canary\0"])
