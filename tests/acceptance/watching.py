@@ -6,9 +6,10 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -113,7 +114,7 @@ class Watcher:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
+        for line in _lines_of(process.stdout):
             try:
                 event = json.loads(line)
                 self.wrong += problems("watch", event, closed=True)
@@ -167,3 +168,8 @@ class Watcher:
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(WAIT)
+
+
+def _lines_of(stream: IO[str]) -> Iterator[str]:
+    with suppress(ValueError):  # whoever ends the test closes it
+        yield from stream
